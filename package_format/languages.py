@@ -51,7 +51,8 @@ def canonical_tag(text: str) -> str:
         parts.append(found["script"].title())
     if found["region"]:
         parts.append(found["region"].upper())
-    return "-".join(parts) + text[found.end("region" if found["region"] else "script" if found["script"] else "language") :].lower()
+    rest = text[found.start("variants") :].lower()
+    return "-".join(parts) + rest.replace("_", "-")
 
 
 def direction(tag: str) -> str:
