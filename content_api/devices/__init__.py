@@ -1,0 +1,1 @@
+"""Venues and the devices in them: enrolment, assignment, heartbeats."""

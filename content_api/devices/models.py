@@ -1,0 +1,87 @@
+"""Tables of venues, devices, enrolment codes and heartbeats."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ForeignKey, Index, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from content_api.database import Base, JSONDocument, UTCDateTime, utc_now
+
+
+class Venue(Base):
+    """A place that holds devices; its time zone is the one its devices live in."""
+
+    __tablename__ = "venue"
+
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    name: Mapped[str] = mapped_column(String(200))
+    timezone: Mapped[str] = mapped_column(String(64), default="UTC")
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime, default=utc_now)
+
+
+class Device(Base):
+    """One display, and what it is told to show.
+
+    `package` names a package without a foreign key: a device may be assigned before the
+    package exists, and keeps playing after it is gone.
+    """
+
+    __tablename__ = "device"
+
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    venue: Mapped[str] = mapped_column(ForeignKey("venue.id"), index=True)
+    name: Mapped[str] = mapped_column(String(200))
+    package: Mapped[str] = mapped_column(String(64))
+    channel: Mapped[str] = mapped_column(String(16), default="live")
+    profile: Mapped[str] = mapped_column(String(16))
+    languages: Mapped[list[str]] = mapped_column(JSONDocument)
+    settings: Mapped[dict[str, Any]] = mapped_column(JSONDocument, default=dict)
+    assignment_version: Mapped[int] = mapped_column(default=1)
+    token_hash: Mapped[str | None] = mapped_column(String(64), unique=True)
+    client: Mapped[str | None] = mapped_column(String(64))
+    platform: Mapped[str | None] = mapped_column(String(200))
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime, default=utc_now)
+    enrolled_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    last_seen_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    last_heartbeat: Mapped[dict[str, Any] | None] = mapped_column(JSONDocument)
+    revoked_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+
+
+class EnrolmentCode(Base):
+    """A code that enrols one device once. Only its SHA-256 is kept."""
+
+    __tablename__ = "enrolment_code"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    device: Mapped[str] = mapped_column(ForeignKey("device.id", ondelete="CASCADE"), index=True)
+    code_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    created_by: Mapped[str] = mapped_column(String(64))
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime, default=utc_now)
+    expires_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    used_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+
+
+class EnrolmentAttempt(Base):
+    """A failed try to enrol, kept for as long as it counts against its address."""
+
+    __tablename__ = "enrolment_attempt"
+    __table_args__ = (Index("ix_enrolment_attempt_address_at", "address", "at"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    address: Mapped[str] = mapped_column(String(64))
+    at: Mapped[datetime] = mapped_column(UTCDateTime, default=utc_now)
+
+
+class Heartbeat(Base):
+    """What a device reported, and when it came in; old ones are pruned."""
+
+    __tablename__ = "heartbeat"
+    __table_args__ = (Index("ix_heartbeat_device_received", "device", "received_at"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    device: Mapped[str] = mapped_column(ForeignKey("device.id", ondelete="CASCADE"))
+    received_at: Mapped[datetime] = mapped_column(UTCDateTime, default=utc_now)
+    body: Mapped[dict[str, Any]] = mapped_column(JSONDocument)

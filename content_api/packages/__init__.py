@@ -1,0 +1,1 @@
+"""Packages and their releases: what editors curate, compiled and published."""

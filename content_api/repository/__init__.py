@@ -1,0 +1,1 @@
+"""The signed static tree that displays read: keys, TUF metadata, blobs, and serving them."""
