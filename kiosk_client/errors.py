@@ -1,0 +1,122 @@
+"""What can go wrong on a device: a small tree, each with a stable code and an exit code.
+
+The codes are read by scripts, by the fleet view and by docs/venue-guide.md;
+they never change their meaning. Only `cli.py` turns them into an exit.
+"""
+
+from __future__ import annotations
+
+import errno
+
+
+class KioskError(Exception):
+    """Base of the errors raised on purpose: refused, or failed with one clear line."""
+
+    code = "failed"
+    exit_code = 1
+
+
+class NotEnrolled(KioskError):
+    """The data directory belongs to no enrolled device."""
+
+    code = "not-enrolled"
+
+
+class NothingAssigned(KioskError):
+    """The server has assigned no package to this device."""
+
+    code = "nothing-assigned"
+
+
+class EnrolmentRefused(KioskError):
+    """The server did not accept the enrolment code."""
+
+    code = "enrolment-refused"
+
+
+class DeviceRefused(KioskError):
+    """The server no longer accepts this device's token."""
+
+    code = "device-refused"
+
+
+class Busy(KioskError):
+    """Another process is changing the same data directory."""
+
+    code = "busy"
+
+
+class NewerFormat(KioskError):
+    """The release is of a format this client does not know."""
+
+    code = "newer-format"
+
+
+class OriginTrouble(KioskError):
+    """The server answers, but not with what the release promises (a 500, a missing file)."""
+
+    code = "origin-trouble"
+
+
+class NoNetwork(KioskError):
+    """The server cannot be reached, or a transfer stalls."""
+
+    code = "no-network"
+    exit_code = 3
+
+
+class DiskFull(KioskError):
+    """There is not enough room beside the reserve kept for the system."""
+
+    code = "disk-full"
+    exit_code = 4
+
+
+class NotTrusted(KioskError):
+    """Metadata is not signed by the keys this device trusts, or is malformed."""
+
+    code = "not-trusted"
+    exit_code = 5
+
+
+class Rollback(KioskError):
+    """Something older than what this device already accepted was offered."""
+
+    code = "rollback-refused"
+    exit_code = 6
+
+
+class ForeignAnswer(KioskError):
+    """Somebody else answered: a login page, or a server that is no repository."""
+
+    code = "foreign-answer"
+    exit_code = 7
+
+
+class DamagedTransfer(KioskError):
+    """Bytes arrived that are not the ones named: wrong length, hash or range."""
+
+    code = "damaged-transfer"
+    exit_code = 8
+
+
+class MetadataExpired(KioskError):
+    """The signatures are too old to accept anything new; playing goes on."""
+
+    code = "metadata-expired"
+    exit_code = 9
+
+
+class StoreDamaged(KioskError):
+    """Stored files are missing or are not what their names say."""
+
+    code = "store-damaged"
+    exit_code = 10
+
+
+def from_os_error(error: OSError) -> KioskError:
+    """The kiosk error for a disk's refusal: full is one thing, failing another."""
+    where = f" ({error.filename})" if error.filename else ""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return DiskFull(f"expected room on the disk, got: {error.strerror}{where}")
+    return KioskError(f"expected a disk that takes writes, got: {error.strerror or error}{where}")

@@ -1,0 +1,375 @@
+"""One sync: ask, trust, plan, fetch, prove, swap. The old set plays until the last step.
+
+Nothing is skipped because something else is unchanged: the blobs of the set
+that plays are looked at every time, and fetched again where they are missing
+or were touched, also when the newest metadata was refused.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from kiosk_client import trust
+from kiosk_client.activation import (
+    Active,
+    ActiveSet,
+    LoadedSet,
+    activate,
+    check_release,
+    keep_manifest,
+    load_manifest,
+    load_set,
+    manifest_path,
+    parse,
+    read_active,
+)
+from kiosk_client.config import (
+    RESERVE,
+    Assignment,
+    DataDir,
+    Device,
+    load_assignment,
+    load_device,
+    save_assignment,
+)
+from kiosk_client.durable import exclusive
+from kiosk_client.enrol import ask_assignment
+from kiosk_client.errors import (
+    ForeignAnswer,
+    KioskError,
+    NoNetwork,
+    NothingAssigned,
+    NotTrusted,
+    OriginTrouble,
+    StoreDamaged,
+    from_os_error,
+)
+from kiosk_client.facts import save_state, stamp
+from kiosk_client.plan import held_languages, needed_files, plan_sync
+from kiosk_client.store import (
+    Store,
+    check_space,
+    held_blobs,
+    remove,
+    stored_blobs,
+    sync_names,
+)
+from kiosk_client.transfer import WORKERS, Source, fetch_blobs
+from kiosk_client.wire import Cancelled, Wire
+from package_format.layout import manifest_target, target_file
+from package_format.manifest import Manifest, ManifestFile
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A verified release: what it is and its SHA-256."""
+
+    manifest: Manifest
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class SyncResult:
+    """What a sync did. `outcome`: `activated`, `repaired` or `unchanged`."""
+
+    outcome: str
+    package: str
+    channel: str
+    release: int
+    fetched_files: int
+    fetched_bytes: int
+    requests: int
+    received_bytes: int
+    seconds: float
+    clock_trusted: bool
+
+    def to_json(self) -> dict[str, Any]:
+        """The result as `sync --json` prints it."""
+        return {
+            "outcome": self.outcome,
+            "package": self.package,
+            "channel": self.channel,
+            "release": self.release,
+            "fetched_files": self.fetched_files,
+            "fetched_bytes": self.fetched_bytes,
+            "requests": self.requests,
+            "received_bytes": self.received_bytes,
+            "seconds": round(self.seconds, 3),
+            "clock_trusted": self.clock_trusted,
+        }
+
+
+class Watcher:
+    """What a sync tells whoever watches. This one watches nothing."""
+
+    def begin(self, files: int, size: int) -> None:
+        """`files` of `size` bytes in all are about to be fetched."""
+
+    def received(self, size: int) -> None:
+        """`size` more bytes are on the disk (less, when negative)."""
+
+    def end(self) -> None:
+        """Fetching has ended, well or not."""
+
+
+def utc_now() -> datetime:
+    """The device's clock."""
+    return datetime.now(UTC)
+
+
+def sync(
+    data: DataDir,
+    wire: Wire,
+    *,
+    watcher: Watcher | None = None,
+    reserve: int = RESERVE,
+    workers: int = WORKERS,
+    now: Callable[[], datetime] = utc_now,
+) -> SyncResult:
+    """Bring the device to the newest release assigned to it, and note how it went.
+
+    True afterwards: every file of the set that plays was hashed, and the
+    pointer names it. On any error the set from before plays on.
+
+    Raises:
+        KioskError: with the code of what went wrong.
+    """
+    try:
+        with exclusive(data.lock):
+            try:
+                result = _sync(data, wire, watcher or Watcher(), reserve, workers, now)
+            except OSError as error:
+                raise from_os_error(error) from error
+            _note(data, now(), result.outcome, None)
+            return result
+    except Cancelled:
+        raise
+    except KioskError as error:
+        _note(data, now(), "failed", error)
+        raise
+
+
+def _sync(
+    data: DataDir,
+    wire: Wire,
+    watcher: Watcher,
+    reserve: int,
+    workers: int,
+    now: Callable[[], datetime],
+) -> SyncResult:
+    began = time.monotonic()
+    device = load_device(data)
+    store = Store(data.root)
+    accepted = trust.raise_floor(trust.load_accepted(data.trust), now=now())
+    assignment, server_time = _assignment(data, wire, device)
+    if server_time is not None and device.server.startswith("https:"):
+        accepted = trust.raise_floor(accepted, now=now(), server_time=server_time)
+    if server_time is not None:
+        save_state(data, clock_offset_seconds=round((server_time - now()).total_seconds()))
+    trust.save_accepted(data.trust, accepted)
+    if assignment is None:
+        raise NothingAssigned(
+            "expected a package assigned to this device, got none: assign one on the server"
+        )
+    fetcher = _Fetching(wire, Source(device.repository_url), store, watcher, reserve, workers)
+    active = read_active(data)
+    judged = trust.reference_time(now(), accepted.floor)
+    try:
+        offer = _offer(data, wire, device, assignment, accepted, judged.at)
+        chosen = _choose(offer, assignment, device, now())
+        check_release(active, chosen)
+    except (NoNetwork, Cancelled):
+        raise
+    except KioskError:
+        # Refusing what is new is no reason to leave what plays in holes.
+        _repair(data, fetcher, active)
+        raise
+    files = needed_files(offer.manifest, chosen.profile, chosen.languages)
+    fetched = fetcher.complete(files, _protected(data, active))
+    changed = activate(data, chosen)
+    if changed:
+        _collect(data, store)
+    return SyncResult(
+        outcome="activated" if changed else "repaired" if fetched else "unchanged",
+        package=chosen.package,
+        channel=chosen.channel,
+        release=chosen.release,
+        fetched_files=len(fetched),
+        fetched_bytes=sum(entry.size for entry in fetched),
+        requests=wire.requests,
+        received_bytes=wire.received,
+        seconds=time.monotonic() - began,
+        clock_trusted=judged.clock_trusted,
+    )
+
+
+def _assignment(
+    data: DataDir, wire: Wire, device: Device
+) -> tuple[Assignment | None, datetime | None]:
+    """What is assigned, from the server or, when that cannot be asked, as last known.
+
+    The repository may be elsewhere and well; it speaks for itself.
+    """
+    known = load_assignment(data)
+    try:
+        found = ask_assignment(wire, device, known)
+    except (NoNetwork, ForeignAnswer, OriginTrouble):
+        if known is None:
+            raise
+        return known, None
+    if not found.unchanged and found.assignment != known:
+        save_assignment(data, found.assignment)
+    return found.assignment, found.server_time
+
+
+def _offer(
+    data: DataDir,
+    wire: Wire,
+    device: Device,
+    assignment: Assignment,
+    accepted: trust.Accepted,
+    at: datetime,
+) -> Offer:
+    """The newest release of what is assigned, verified and its manifest kept."""
+    verified = trust.refresh(
+        metadata_dir=data.metadata,
+        metadata_url=device.repository_url + "metadata/",
+        root=device.root,
+        fetcher=trust.MetadataFetcher(wire),
+        accepted=accepted,
+        at=at,
+    )
+    trust.save_accepted(data.trust, trust.accept(accepted, verified))
+    name = manifest_target(assignment.package, assignment.channel)
+    target = trust.find_target(verified, name)
+    if target is None:
+        raise OriginTrouble(
+            f"expected a {assignment.channel} release of {assignment.package}, "
+            "got a repository without one: publish it first"
+        )
+    sha256 = trust.target_sha256(target)
+    manifest = load_manifest(data, sha256)
+    if manifest is None:
+        url = device.repository_url + target_file(name, sha256)
+        reply = wire.ask("GET", url, limit=target.length, attempts=3)
+        if reply.status != 200:
+            raise OriginTrouble(f"expected the manifest {name}, got status {reply.status}")
+        if not reply.body.lstrip().startswith(b"{"):
+            raise ForeignAnswer(f"expected the manifest {name}, got something else")
+        trust.check_target(target, reply.body)
+        manifest = parse(reply.body)
+        keep_manifest(data, reply.body)
+    if (manifest.package, manifest.channel) != (assignment.package, assignment.channel):
+        raise NotTrusted(f"expected the manifest of {name}, got that of {manifest.package}")
+    return Offer(manifest, sha256)
+
+
+def _choose(offer: Offer, assignment: Assignment, device: Device, now: datetime) -> ActiveSet:
+    manifest = offer.manifest
+    return ActiveSet(
+        manifest=offer.sha256,
+        package=manifest.package,
+        channel=manifest.channel,
+        release=manifest.release,
+        profile=assignment.profile,
+        languages=held_languages(manifest, assignment.languages),
+        timezone=assignment.timezone,
+        device=device.id,
+        activated_at=now,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Fetching:
+    """Making a set complete from one source."""
+
+    wire: Wire
+    source: Source
+    store: Store
+    watcher: Watcher
+    reserve: int
+    workers: int
+
+    def complete(
+        self, files: Sequence[ManifestFile], protected: frozenset[str]
+    ) -> tuple[ManifestFile, ...]:
+        """Fetch what of `files` is missing; true afterwards: all are stored and proven."""
+        held = held_blobs(self.store, files)
+        if len(held) == len({entry.sha256 for entry in files}):
+            return ()
+        plan = plan_sync(files, held=held, stored=stored_blobs(self.store), protected=protected)
+        wanted = plan.fetch
+        # Room first: what neither plays nor is about to.
+        remove(self.store, plan.drop, keep_parts={entry.sha256 for entry in wanted})
+        check_space(self.store, wanted, self.reserve)
+        self.watcher.begin(len(wanted), plan.fetch_bytes)
+        try:
+            fetch_blobs(
+                self.wire,
+                self.source,
+                self.store,
+                wanted,
+                workers=self.workers,
+                progress=self.watcher.received,
+            )
+        finally:
+            self.watcher.end()
+        sync_names(self.store, (entry.sha256 for entry in wanted))
+        lost = {entry.sha256 for entry in files} - held_blobs(self.store, files)
+        if lost:
+            raise StoreDamaged(f"expected every file on the disk, got {len(lost)} lost again")
+        return wanted
+
+
+def _loaded(data: DataDir, active: Active | None) -> list[LoadedSet]:
+    chosen = [] if active is None else [active.current, active.previous]
+    return [
+        loaded for one in chosen if one is not None and (loaded := load_set(data, one)) is not None
+    ]
+
+
+def _protected(data: DataDir, active: Active | None) -> frozenset[str]:
+    return frozenset(entry.sha256 for loaded in _loaded(data, active) for entry in loaded.files)
+
+
+def _repair(data: DataDir, fetcher: _Fetching, active: Active | None) -> None:
+    """Fetch what the playing set misses, if anybody answers; its manifest was accepted once."""
+    loaded = load_set(data, active.current) if active else None
+    if loaded is None:
+        return
+    try:
+        fetcher.complete(loaded.files, _protected(data, active))
+    except KioskError:
+        return
+
+
+def _collect(data: DataDir, store: Store) -> None:
+    """Remove blobs, parts and manifests that neither the playing set nor the one before needs."""
+    active = read_active(data)
+    if active is None:
+        return
+    remove(store, stored_blobs(store) - _protected(data, active))
+    named = {one.manifest for one in (active.current, active.previous) if one is not None}
+    for path in data.sets.glob("*.json"):
+        if path != manifest_path(data, path.stem) or path.stem not in named:
+            path.unlink(missing_ok=True)
+
+
+def _note(data: DataDir, now: datetime, outcome: str, error: KioskError | None) -> None:
+    """Write down how the sync went; a disk that refuses this too has been reported already."""
+    try:
+        save_state(
+            data,
+            last_sync={
+                "at": stamp(now),
+                "outcome": outcome,
+                "error_code": error.code if error else None,
+                "message": str(error) if error else None,
+            },
+        )
+    except OSError:
+        return

@@ -1,0 +1,370 @@
+"""Whom a device believes, and at what time: everything that touches python-tuf.
+
+Three questions, never mixed (docs/package-format.md, section 4): playing what
+was accepted asks nothing here; accepting something new asks for the full TUF
+client workflow at a time the device can vouch for; staleness is only shown.
+
+The time floor and the versions accepted lie in one durable file of ours.
+python-tuf's own files are a cache: it renames them without fsync and removes
+`root.json` before linking it anew, so nothing here depends on their survival.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from tuf.api.exceptions import (
+    BadVersionNumberError,
+    DownloadError,
+    DownloadHTTPError,
+    ExpiredMetadataError,
+    LengthOrHashMismatchError,
+    RepositoryError,
+)
+from tuf.api.metadata import Metadata, Root, TargetFile
+from tuf.ngclient.config import UpdaterConfig
+from tuf.ngclient.fetcher import FetcherInterface
+from tuf.ngclient.updater import Updater
+
+from kiosk_client.durable import read_json, write_json
+from kiosk_client.errors import (
+    DamagedTransfer,
+    ForeignAnswer,
+    KioskError,
+    MetadataExpired,
+    NotTrusted,
+    OriginTrouble,
+    Rollback,
+    from_os_error,
+)
+from kiosk_client.wire import Wire, is_page
+
+BUILT = datetime(2026, 11, 24, tzinfo=UTC)
+"""No honest clock shows less: this code did not exist before."""
+
+_ROLES = ("timestamp", "snapshot", "targets")
+_LARGEST = 5_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """What this device has accepted. `floor` never decreases.
+
+    `versions` and `keys` are those of timestamp, snapshot and targets; `keys`
+    tells a rotation, after which TUF lets versions start anew (5.3.11).
+    """
+
+    floor: datetime = BUILT
+    published_at: datetime | None = None
+    versions: Mapping[str, int] = field(default_factory=dict, hash=False)
+    keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ReferenceTime:
+    """The time at which metadata is judged, and whether the clock could be believed."""
+
+    at: datetime
+    clock_trusted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """Metadata verified by the whole client workflow. Look targets up with `find_target`."""
+
+    published_at: datetime | None
+    versions: Mapping[str, int]
+    keys: Mapping[str, tuple[str, ...]]
+    updater: Updater = field(repr=False)
+
+
+def reference_time(now: datetime, floor: datetime) -> ReferenceTime:
+    """The device's clock, or the floor when the clock is behind what surely has passed."""
+    return ReferenceTime(max(now, floor), now >= floor)
+
+
+def raise_floor(
+    accepted: Accepted, *, now: datetime, server_time: datetime | None = None
+) -> Accepted:
+    """`accepted` with its floor raised by what two witnesses agree has passed.
+
+    The server's time is not signed, and a floor set too far ahead would refuse
+    every release for ever; so it counts only as far as the device's own clock.
+    """
+    floor = max(accepted.floor, BUILT, accepted.published_at or BUILT)
+    if server_time is not None and now >= floor:
+        floor = max(floor, min(server_time, now))
+    return replace(accepted, floor=floor)
+
+
+def load_accepted(path: Path) -> Accepted:
+    """What was accepted so far; the client's build time alone when nothing is known."""
+    found = read_json(path)
+    try:
+        published = found.get("published_at")
+        return Accepted(
+            floor=max(BUILT, datetime.fromisoformat(found["floor"])),
+            published_at=datetime.fromisoformat(published) if published else None,
+            versions={role: int(number) for role, number in found["versions"].items()},
+            keys={role: tuple(ids) for role, ids in found["keys"].items()},
+        )
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return Accepted()
+
+
+def save_accepted(path: Path, accepted: Accepted) -> None:
+    """Keep what was accepted, durably; writes nothing when it is there already."""
+    value = {
+        "floor": accepted.floor.isoformat(),
+        "published_at": accepted.published_at.isoformat() if accepted.published_at else None,
+        "versions": dict(accepted.versions),
+        "keys": {role: list(ids) for role, ids in accepted.keys.items()},
+    }
+    if read_json(path) != value:
+        write_json(path, value)
+
+
+def start_anew(path: Path) -> None:
+    """Forget the versions accepted, for a device that is enrolled anew; time has passed still."""
+    save_accepted(path, Accepted(floor=load_accepted(path).floor))
+
+
+def check_root(raw: bytes) -> int:
+    """The version of a first root, after checking that it is signed by its own keys.
+
+    Raises:
+        NotTrusted: it is no TUF root, or not signed by a threshold of its keys.
+    """
+    try:
+        root = Metadata[Root].from_bytes(raw)
+        root.verify_delegate(Root.type, root)
+        return root.signed.version
+    except (RepositoryError, ValueError, TypeError, AttributeError) as error:
+        raise NotTrusted(f"expected a signed root from the server, got: {error}") from error
+
+
+def refresh(
+    *,
+    metadata_dir: Path,
+    metadata_url: str,
+    root: bytes,
+    fetcher: FetcherInterface,
+    accepted: Accepted,
+    at: datetime,
+) -> Verified:
+    """Follow the TUF client workflow from `root` to the newest targets, judged at time `at`.
+
+    A signature that fails is tried once more from clean local metadata: a
+    publication may have happened in between, or a file here have rotted. The
+    versions in `accepted` still hold then.
+
+    Raises:
+        NotTrusted: signatures or format are wrong, twice.
+        Rollback: older than what was accepted.
+        MetadataExpired: expired at `at`.
+        DamagedTransfer: length or hash is not what the metadata says.
+        NoNetwork, ForeignAnswer, OriginTrouble: the transfer itself failed.
+        KioskError: the disk refused.
+    """
+    try:
+        metadata_dir.mkdir(mode=0o700, exist_ok=True)
+        try:
+            verified = _refresh_once(metadata_dir, metadata_url, root, fetcher, at)
+        except (NotTrusted, DamagedTransfer):
+            with _clean_local(metadata_dir):
+                verified = _refresh_once(metadata_dir, metadata_url, root, fetcher, at)
+    except OSError as error:
+        raise from_os_error(error) from error
+    check_versions(accepted, verified)
+    return verified
+
+
+def check_versions(accepted: Accepted, verified: Verified) -> None:
+    """Hold new metadata to the versions accepted before.
+
+    python-tuf compares with its local files, which a power cut may have taken.
+
+    Raises:
+        Rollback: a version is lower although no key of these roles was rotated.
+    """
+    if dict(accepted.keys) != dict(verified.keys):
+        return
+    for role in _ROLES:
+        before, now = accepted.versions.get(role, 0), verified.versions[role]
+        if now < before:
+            raise Rollback(f"expected {role} version {before} or newer, got {now}")
+
+
+def accept(accepted: Accepted, verified: Verified) -> Accepted:
+    """`accepted` after `verified` passed: its versions, and its signed time as floor."""
+    published = max(
+        (time for time in (accepted.published_at, verified.published_at) if time), default=None
+    )
+    return replace(
+        accepted,
+        floor=max(accepted.floor, published or accepted.floor),
+        published_at=published,
+        versions=dict(verified.versions),
+        keys=dict(verified.keys),
+    )
+
+
+def find_target(verified: Verified, name: str) -> TargetFile | None:
+    """What the verified targets say of `name`, or None when they do not name it.
+
+    Raises:
+        NotTrusted: a delegated role on the way does not verify.
+    """
+    with _our_errors():
+        return verified.updater.get_targetinfo(name)
+
+
+def target_sha256(target: TargetFile) -> str:
+    """The SHA-256 a target must have.
+
+    Raises:
+        NotTrusted: the metadata names it by another hash alone.
+    """
+    found = target.hashes.get("sha256")
+    if not found:
+        raise NotTrusted(f"expected a SHA-256 for {target.path}, got {sorted(target.hashes)}")
+    return found
+
+
+def check_target(target: TargetFile, raw: bytes) -> None:
+    """Hold bytes to the length and hashes the metadata names.
+
+    Raises:
+        DamagedTransfer: they differ.
+    """
+    with _our_errors():
+        target.verify_length_and_hashes(raw)
+
+
+def forget_metadata(metadata_dir: Path) -> None:
+    """Remove all local metadata, for a device that is enrolled anew."""
+    for path in sorted(metadata_dir.rglob("*"), reverse=True):
+        path.rmdir() if path.is_dir() and not path.is_symlink() else path.unlink()
+
+
+class MetadataFetcher(FetcherInterface):
+    """python-tuf's downloads over our own connections: bounded, in memory, and wary of pages."""
+
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
+
+    def download_bytes(self, url: str, max_length: int) -> bytes:
+        """The bytes at `url`, at most `max_length`.
+
+        Raises:
+            DownloadHTTPError: 403 or 404, which python-tuf reads as "no newer root".
+            KioskError: the transfer failed; python-tuf lets it pass.
+        """
+        reply = self._wire.ask("GET", url, limit=max_length)
+        name = url.rpartition("/")[2]
+        if reply.status in (403, 404):
+            raise DownloadHTTPError(f"{name}: status {reply.status}", reply.status)
+        if reply.status != 200:
+            raise OriginTrouble(f"expected {name} from the repository, got status {reply.status}")
+        if is_page(reply.headers.get("content-type", ""), reply.body[:512]):
+            raise ForeignAnswer(
+                f"expected {name} from the repository, got a web page: "
+                "is there a login page on this network?"
+            )
+        if not reply.body.lstrip().startswith(b"{"):
+            raise ForeignAnswer(f"expected {name} from the repository, got something else")
+        return reply.body
+
+    def _fetch(self, url: str) -> Iterator[bytes]:
+        yield self.download_bytes(url, _LARGEST)
+
+
+def judge_at(updater: Updater, at: datetime) -> None:
+    """Make `updater` judge expiry at `at` instead of the machine's clock.
+
+    python-tuf has no public way to say so (theupdateframework/python-tuf#2359).
+
+    Raises:
+        RuntimeError: python-tuf changed; this function must change with it.
+    """
+    inside = getattr(updater, "_trusted_set", None)
+    if inside is None or not isinstance(getattr(inside, "reference_time", None), datetime):
+        raise RuntimeError("expected tuf 7.0's reference_time, got another python-tuf")
+    inside.reference_time = at
+
+
+def _refresh_once(
+    metadata_dir: Path, metadata_url: str, root: bytes, fetcher: FetcherInterface, at: datetime
+) -> Verified:
+    with _our_errors():
+        updater = Updater(
+            str(metadata_dir),
+            metadata_url,
+            fetcher=fetcher,
+            config=UpdaterConfig(prefix_targets_with_hash=True),
+            # Always the root of our enrolment: the cached root.json is a file anybody may lose.
+            bootstrap=root,
+        )
+        judge_at(updater, at)
+        updater.refresh()
+        inside = updater._trusted_set
+        return Verified(
+            published_at=_published_at(inside.timestamp.unrecognized_fields),
+            versions={role: inside[role].version for role in _ROLES},
+            keys={role: tuple(sorted(inside.root.roles[role].keyids)) for role in _ROLES},
+            updater=updater,
+        )
+
+
+def _published_at(fields: Mapping[str, Any]) -> datetime | None:
+    text = fields.get("published_at")
+    if not isinstance(text, str):
+        return None
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return found if found.tzinfo else None
+
+
+@contextlib.contextmanager
+def _clean_local(metadata_dir: Path) -> Iterator[None]:
+    """Without local timestamp, snapshot and targets; they come back if it fails."""
+    paths = [metadata_dir / f"{role}.json" for role in _ROLES]
+    before = {path: path.read_bytes() for path in paths if path.is_file()}
+    for path in before:
+        path.unlink()
+    try:
+        yield
+    except KioskError:
+        for path, raw in before.items():
+            path.write_bytes(raw)
+        raise
+
+
+@contextlib.contextmanager
+def _our_errors() -> Iterator[None]:
+    try:
+        yield
+    except KioskError:
+        raise
+    except ExpiredMetadataError as error:
+        raise MetadataExpired(
+            f"expected signatures still valid, got: {error}: check this device's clock, "
+            "then ask the publisher to refresh the repository"
+        ) from error
+    except BadVersionNumberError as error:
+        raise Rollback(f"expected nothing older than already accepted, got: {error}") from error
+    except LengthOrHashMismatchError as error:
+        raise DamagedTransfer(f"expected the length and hash signed, got: {error}") from error
+    except RepositoryError as error:
+        raise NotTrusted(f"expected metadata signed by trusted keys, got: {error}") from error
+    except DownloadHTTPError as error:
+        raise OriginTrouble(f"expected the repository's metadata, got: {error}") from error
+    except DownloadError as error:
+        raise DamagedTransfer(f"expected the repository's metadata, got: {error}") from error
