@@ -84,6 +84,15 @@ def sync_folder(folder: Path) -> None:
         os.close(fd)
 
 
+def sweep(folder: Path) -> None:
+    """Remove what writers killed in the middle left beside their targets, an hour ago or more."""
+    for path in folder.glob(".*.new"):
+        with contextlib.suppress(OSError):
+            # Either way: clocks here jump.
+            if abs(time.time() - path.stat().st_mtime) > 3600:
+                path.unlink()
+
+
 @contextlib.contextmanager
 def exclusive(
     path: Path, *, wait: float = 10.0, sleep: Callable[[float], None] = time.sleep

@@ -144,7 +144,7 @@ def _send(
 
 def _refusal(reply: Reply, url: str, refused: type[KioskError]) -> KioskError:
     """The error for an answer that is no success, in the server's own words if it has any."""
-    if reply.status >= 500:
+    if reply.status >= 500 or (reply.status == 429 and refused is DeviceRefused):
         return OriginTrouble(f"expected an answer from {_host(url)}, got status {reply.status}")
     problem = json_object(reply, url)
     code = problem.get("code")

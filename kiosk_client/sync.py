@@ -36,7 +36,7 @@ from kiosk_client.config import (
     load_device,
     save_assignment,
 )
-from kiosk_client.durable import exclusive
+from kiosk_client.durable import exclusive, sweep
 from kiosk_client.enrol import ask_assignment
 from kiosk_client.errors import (
     ForeignAnswer,
@@ -48,7 +48,7 @@ from kiosk_client.errors import (
     StoreDamaged,
     from_os_error,
 )
-from kiosk_client.facts import save_state, stamp
+from kiosk_client.facts import load_state, save_state, stamp
 from kiosk_client.plan import held_languages, needed_files, plan_sync
 from kiosk_client.store import (
     Store,
@@ -138,19 +138,21 @@ def sync(
     Raises:
         KioskError: with the code of what went wrong.
     """
-    try:
-        with exclusive(data.lock):
+    with exclusive(data.lock):
+        sweep(data.root)
+        sweep(data.sets)
+        try:
             try:
                 result = _sync(data, wire, watcher or Watcher(), reserve, workers, now)
             except OSError as error:
                 raise from_os_error(error) from error
-            _note(data, now(), result.outcome, None)
-            return result
-    except Cancelled:
-        raise
-    except KioskError as error:
-        _note(data, now(), "failed", error)
-        raise
+        except Cancelled:
+            raise
+        except KioskError as error:
+            _note(data, now(), "failed", error)
+            raise
+        _note(data, now(), result.outcome, None)
+        return result
 
 
 def _sync(
@@ -169,7 +171,10 @@ def _sync(
     if server_time is not None and device.server.startswith("https:"):
         accepted = trust.raise_floor(accepted, now=now(), server_time=server_time)
     if server_time is not None:
-        save_state(data, clock_offset_seconds=round((server_time - now()).total_seconds()))
+        offset = round((server_time - now()).total_seconds())
+        # The state is written at the end of a sync anyway; a second write wears cards out.
+        if abs(offset - load_state(data).get("clock_offset_seconds", 10**9)) > 5:
+            save_state(data, clock_offset_seconds=offset)
     trust.save_accepted(data.trust, accepted)
     if assignment is None:
         raise NothingAssigned(

@@ -173,6 +173,9 @@ def refresh(
     """
     try:
         metadata_dir.mkdir(mode=0o700, exist_ok=True)
+        for path in metadata_dir.glob("tmp*"):
+            # python-tuf leaves its temporary file when it is killed; the lock is ours.
+            path.unlink()
         try:
             verified = _refresh_once(metadata_dir, metadata_url, root, fetcher, at)
         except (NotTrusted, DamagedTransfer):
