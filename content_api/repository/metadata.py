@@ -11,6 +11,7 @@ Callers hold the repository's lock (see `service`).
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -248,7 +249,7 @@ def prune(repository: Path, now: datetime) -> int:
     removed = 0
     for role, limit in newest.items():
         versions = [version for version in _versions(repository, role) if version <= limit]
-        for version, following in zip(versions, versions[1:], strict=False):
+        for version, following in pairwise(versions):
             successor = repository / "metadata" / f"{following}.{role}.json"
             if file_age(successor, now.timestamp()) > GRACE.total_seconds():
                 (repository / "metadata" / f"{version}.{role}.json").unlink()
@@ -391,7 +392,7 @@ def _read(
         raw = (repository / "metadata" / name).read_bytes()
         if meta is not None:
             meta.verify_length_and_hashes(raw)
-        found: Metadata[Part] = Metadata[part].from_bytes(raw)  # type: ignore[valid-type]
+        found: Metadata[Any] = Metadata.from_bytes(raw)
     except FileNotFoundError as error:
         raise RepositoryDamaged(f"metadata/{name} is missing") from error
     except RepositoryError as error:

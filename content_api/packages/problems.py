@@ -1,0 +1,334 @@
+"""Everything that keeps a package from being published, or that its editors should know. Pure.
+
+All problems are found in one go and named by entry, field and language. An error blocks
+publishing; a warning says what displays will do instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from datetime import date, timedelta
+from typing import Any
+
+from content_api.content.richtext import inline_nodes, to_nodes, to_text
+from content_api.content.types import Field
+from content_api.packages.compile import carried_renditions, resolve_map, rights_expiry
+from content_api.packages.reading import (
+    ASSET_KINDS,
+    Reading,
+    Value,
+    block_fields_of,
+    fields_of,
+    is_usable,
+)
+from content_api.packages.source import (
+    ASSET_TYPE,
+    SHARED,
+    PackageContent,
+    listed_assets,
+    listed_entries,
+)
+
+ERROR = "error"
+WARNING = "warning"
+EXPIRY_NOTICE = timedelta(days=60)
+"""Editors are warned this long before an asset's rights end."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Problem:
+    """One thing wrong. `entry` is empty for the package itself; `language` may be `*`."""
+
+    entry: str
+    path: str
+    language: str
+    severity: str
+    code: str
+    message: str
+
+    def to_json(self) -> dict[str, str]:
+        """The problem as the API and the release table hold it."""
+        where = f"/entries/{self.entry}" if self.entry else "/package"
+        pointer = f"{where}/{self.path.replace('.', '/')}" if self.path else where
+        return {**asdict(self), "pointer": pointer, "scope": self.language}
+
+
+def find_problems(content: PackageContent, today: date) -> list[Problem]:
+    """Every problem of a package on the day `today` in its time zone, errors first."""
+    found: set[Problem] = set(_package_problems(content))
+    for entry in listed_entries(content.body):
+        found.update(_listing_problems(content, entry))
+    for tag in content.tags:
+        reading = Reading(content, tag)
+        if not reading.shown and listed_entries(content.body):
+            found.add(
+                Problem(
+                    "",
+                    "languages",
+                    tag,
+                    ERROR,
+                    "language-empty",
+                    f"No entry is approved in {tag}: a display would show nothing in it.",
+                )
+            )
+        for entry in reading.shown:
+            found.update(_entry_problems(reading, entry))
+        for asset in reading.assets:
+            found.update(_entry_problems(reading, asset))
+            found.update(_asset_problems(reading, asset, today))
+    return sorted(found, key=lambda problem: (problem.severity != ERROR, problem))
+
+
+def errors_of(problems: Iterable[Problem]) -> list[Problem]:
+    """Those that block publishing."""
+    return [problem for problem in problems if problem.severity == ERROR]
+
+
+def _package_problems(content: PackageContent) -> Iterator[Problem]:
+    body = content.body
+    for tag in body["languages"]:
+        if tag not in content.languages:
+            yield Problem(
+                "",
+                "languages",
+                tag,
+                ERROR,
+                "unknown-language",
+                f"The language {tag} does not exist.",
+            )
+    named: list[tuple[str, Mapping[str, str]]] = [("title", body.get("title", {}))]
+    named += _section_titles(body.get("sections", ()), "sections")
+    for path, texts in named:
+        if not resolve_map(content, texts):
+            lacking = [tag for tag in content.tags if not texts.get(tag)]
+            for tag in lacking:
+                yield Problem("", path, tag, ERROR, "missing", f"The title is missing in {tag}.")
+    for asset in listed_assets(body):
+        yield from _naming_problems(content, "", "theme", SHARED, asset)
+    if not listed_entries(body):
+        yield Problem("", "sections", SHARED, ERROR, "empty", "The package lists no entry.")
+
+
+def _section_titles(
+    sections: Iterable[Mapping[str, Any]], path: str
+) -> Iterator[tuple[str, Mapping[str, str]]]:
+    for section in sections:
+        where = f"{path}.{section['id']}"
+        yield f"{where}.title", section.get("title", {})
+        yield from _section_titles(section.get("sections", ()), where)
+
+
+def _listing_problems(content: PackageContent, entry: str) -> Iterator[Problem]:
+    if entry not in content.entry_types:
+        yield Problem(
+            entry,
+            "",
+            SHARED,
+            ERROR,
+            "unknown-entry",
+            f"The package lists {entry}, which does not exist.",
+        )
+        return
+    if content.entry_types[entry] == ASSET_TYPE:
+        yield Problem(
+            entry,
+            "",
+            SHARED,
+            ERROR,
+            "asset-listed",
+            f"{entry} is an asset: name it in an entry, not in a section.",
+        )
+        return
+    approved = content.documents.get(entry, {})
+    for scope in (SHARED, *content.tags):
+        if scope not in approved:
+            part = "shared values are" if scope == SHARED else f"{scope} text is"
+            where = "every language" if scope == SHARED else scope
+            yield Problem(
+                entry,
+                "",
+                scope,
+                WARNING,
+                "not-approved",
+                f"The {part} not approved: {entry} is left out in {where}.",
+            )
+
+
+def _entry_problems(reading: Reading, entry: str) -> Iterator[Problem]:
+    types = reading.content.types
+    fields = fields_of(types, reading.content.entry_types[entry])
+    values = reading.values(entry)
+    yield from _field_problems(reading, entry, "", fields, values)
+    for field in fields:
+        if field.kind != "blocks":
+            continue
+        blocks = reading.blocks(entry, field)
+        if field.required == "publish" and not blocks:
+            yield _missing(entry, field.id, SHARED)
+        if field.max is not None and len(blocks) > field.max:
+            yield _too_long(entry, field, field.id, SHARED, len(blocks), "blocks")
+        for block in blocks:
+            where = f"{field.id}.{block.id}."
+            yield from _field_problems(
+                reading, entry, where, block_fields_of(types, block.type), block.values
+            )
+
+
+def _field_problems(
+    reading: Reading, entry: str, where: str, fields: Iterable[Field], values: Mapping[str, Value]
+) -> Iterator[Problem]:
+    for field in fields:
+        if field.kind == "blocks":
+            continue
+        path = f"{where}{field.id}"
+        language = reading.tag if field.localized else SHARED
+        found = values.get(field.id)
+        if found is None:
+            if field.required == "publish":
+                yield _missing(entry, path, language)
+            continue
+        # A text shown by fallback is measured where it is written, not once more here.
+        if found.scope in (SHARED, reading.tag):
+            yield from _length_problems(entry, path, language, field, found.value)
+        if field.kind in ASSET_KINDS:
+            named = [found.value] if field.kind == "asset" else found.value
+            for asset in named:
+                yield from _naming_problems(reading.content, entry, path, language, asset)
+        elif field.kind in ("reference", "references"):
+            named = [found.value] if field.kind == "reference" else found.value
+            for other in named:
+                if other not in reading.content.entry_types:
+                    yield Problem(
+                        entry,
+                        path,
+                        language,
+                        ERROR,
+                        "unknown-reference",
+                        f"The field names {other}, which does not exist.",
+                    )
+
+
+def _naming_problems(
+    content: PackageContent, entry: str, path: str, language: str, asset: str
+) -> Iterator[Problem]:
+    if is_usable(content, asset):
+        return
+    if asset not in content.entry_types and asset not in content.assets:
+        code, message = "unknown-asset", f"The asset {asset} does not exist."
+    elif asset not in content.assets:
+        code, message = "no-file", f"The asset {asset} has no file yet."
+    else:
+        code = "asset-not-approved"
+        message = f"The asset {asset} is not approved: its rights and texts (*) need approval."
+    yield Problem(entry, path, language, ERROR, code, message)
+
+
+def _length_problems(
+    entry: str, path: str, language: str, field: Field, value: Any
+) -> Iterator[Problem]:
+    length, unit = _length(field, value)
+    if field.max is not None and length > field.max:
+        yield _too_long(entry, field, path, language, length, unit)
+    elif field.advise is not None and length > field.advise:
+        yield Problem(
+            entry,
+            path,
+            language,
+            WARNING,
+            "long",
+            f"{length} {unit}, advised at most {field.advise}: a display may cut it.",
+        )
+
+
+def _length(field: Field, value: Any) -> tuple[int, str]:
+    if field.kind == "markdown":
+        return len(to_text(to_nodes(value))), "characters"
+    if field.kind == "inline":
+        return len(to_text(inline_nodes(value))), "characters"
+    if isinstance(value, str):
+        return len(value), "characters"
+    return (len(value), "items") if isinstance(value, list) else (0, "items")
+
+
+def _asset_problems(reading: Reading, asset: str, today: date) -> Iterator[Problem]:
+    content, tag = reading.content, reading.tag
+    facts = content.assets[asset]
+    values = reading.values(asset)
+    decorative = bool(values["decorative"].value) if "decorative" in values else False
+    if facts.kind == "image" and not decorative and "alt" not in values:
+        yield Problem(
+            asset,
+            "alt",
+            tag,
+            ERROR,
+            "missing-alt",
+            "The picture has no alternative text; write one, or mark it decorative.",
+        )
+    if "rights" not in values:
+        yield Problem(
+            asset,
+            "rights",
+            SHARED,
+            ERROR,
+            "missing-rights",
+            "The rights are not stated: holder and licence.",
+        )
+    if "credit" not in values:
+        yield Problem(asset, "credit", tag, ERROR, "missing-credit", "The credit line is missing.")
+    expires = rights_expiry(content, asset)
+    if expires is not None and expires <= today:
+        yield Problem(
+            asset,
+            "rights",
+            SHARED,
+            ERROR,
+            "rights-expired",
+            f"The rights ended on {expires.isoformat()}.",
+        )
+    elif expires is not None and expires - today <= EXPIRY_NOTICE:
+        yield Problem(
+            asset,
+            "rights",
+            SHARED,
+            WARNING,
+            "rights-expiring",
+            f"The rights end on {expires.isoformat()}; displays drop the asset on that day.",
+        )
+    if facts.kind in ("audio", "video") and "transcript" not in values:
+        yield Problem(
+            asset,
+            "transcript",
+            tag,
+            WARNING,
+            "missing-transcript",
+            "Sound and film need a transcript for those who do not hear.",
+        )
+    carried = carried_renditions(content, facts)
+    for profile in content.profiles:
+        if not any(not r.profiles or profile in r.profiles for r in carried):
+            yield Problem(
+                asset,
+                "",
+                SHARED,
+                ERROR,
+                "no-rendition",
+                f"There is no encoding for the profile {profile}.",
+            )
+
+
+def _missing(entry: str, path: str, language: str) -> Problem:
+    return Problem(entry, path, language, ERROR, "missing", "A value is required.")
+
+
+def _too_long(
+    entry: str, field: Field, path: str, language: str, length: int, unit: str
+) -> Problem:
+    return Problem(
+        entry,
+        path,
+        language,
+        ERROR,
+        "too-long",
+        f"{length} {unit}, allowed at most {field.max}.",
+    )
