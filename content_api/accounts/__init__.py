@@ -1,0 +1,1 @@
+"""People, roles and grants, sessions and API tokens, and the audit trail."""
