@@ -1,0 +1,1 @@
+"""Content: types from YAML, entries and their revisions, approvals, translation status."""
