@@ -39,9 +39,12 @@ def normalise_code(text: str) -> str | None:
     return code if len(code) == CODE_LENGTH and set(code) <= set(ALPHABET) else None
 
 
-def secret_hash(secret: str) -> str:
-    """SHA-256 of a code or token. They are random and long, so no slow hash is needed."""
-    return hashlib.sha256(secret.encode("utf-8")).hexdigest()
+def code_hash(code: str) -> str:
+    """What is stored of a code in its one form: SHA-256 of its 60 random bits.
+
+    No slow hash is needed for a secret that lives a week and allows ten tries.
+    """
+    return hashlib.sha256(code.encode("ascii")).hexdigest()
 
 
 def fleet_word(

@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from secrets import token_hex, token_urlsafe
+from secrets import token_hex
 from typing import Any
 
 from sqlalchemy import delete, func, select
@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from content_api.accounts.audit import record
 from content_api.accounts.rules import Actor, Grant
+from content_api.accounts.tokens import DEVICE_PREFIX, hash_token, new_token
 from content_api.database import utc_now
 from content_api.devices.models import (
     Device,
@@ -22,10 +23,16 @@ from content_api.devices.models import (
     Heartbeat,
     Venue,
 )
-from content_api.devices.rules import CODE_LIFE, new_code, normalise_code, secret_hash
+from content_api.devices.rules import CODE_LIFE, code_hash, new_code, normalise_code
 from content_api.packages.models import Package
-from content_api.problems import Conflict, Forbidden, NotFound, PreconditionFailed, RateLimited
-from content_api.problems import Unauthenticated
+from content_api.problems import (
+    Conflict,
+    Forbidden,
+    NotFound,
+    PreconditionFailed,
+    RateLimited,
+    Unauthenticated,
+)
 from package_format.layout import is_slug
 
 TRIES = 10
@@ -219,7 +226,7 @@ def invite_device(session: Session, actor: Actor, device_id: str) -> tuple[str, 
     session.add(
         EnrolmentCode(
             device=device.id,
-            code_hash=secret_hash(code.replace("-", "")),
+            code_hash=code_hash(code.replace("-", "")),
             created_by=actor.id,
             created_at=now,
             expires_at=now + CODE_LIFE,
@@ -300,7 +307,7 @@ def enrol_device(
         # SQLite has one writer anyway).
         found = session.scalar(
             select(EnrolmentCode)
-            .where(EnrolmentCode.code_hash == secret_hash(typed))
+            .where(EnrolmentCode.code_hash == code_hash(typed))
             .with_for_update()
         )
     if found is None or found.used_at is not None:
@@ -309,8 +316,8 @@ def enrol_device(
         raise CodeExpired("The code has expired: ask for a new one.")
     found.used_at = now
     device = session.get_one(Device, found.device)
-    token = f"ld_{token_urlsafe(32)}"
-    device.token_hash = secret_hash(token)
+    token = new_token(DEVICE_PREFIX)
+    device.token_hash = hash_token(token)
     device.enrolled_at = now
     device.last_seen_at = now
     device.revoked_at = None
@@ -327,9 +334,7 @@ def find_device_actor(session: Session, token: str) -> Actor | None:
     Raises:
         DeviceRevoked: the device had it, and it was taken back.
     """
-    if not token.startswith("ld_"):
-        return None
-    device = session.scalar(select(Device).where(Device.token_hash == secret_hash(token)))
+    device = session.scalar(select(Device).where(Device.token_hash == hash_token(token)))
     if device is None:
         return None
     if device.revoked_at is not None:

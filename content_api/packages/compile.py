@@ -16,7 +16,6 @@ from content_api.content.richtext import inline_nodes, to_nodes
 from content_api.content.types import Field
 from content_api.packages.reading import (
     Reading,
-    Value,
     block_fields_of,
     fields_of,
     is_track,
@@ -247,35 +246,50 @@ def _shards(reading: Reading, buckets: int) -> dict[int, dict[str, Any]]:
 def _entry(reading: Reading, entry: str) -> dict[str, Any]:
     content = reading.content
     type_id = content.entry_types[entry]
-    fields = fields_of(content.types, type_id)
-    shown, origin = _fields(reading, fields, reading.values(entry))
-    for field in fields:
-        if field.kind != "blocks":
-            continue
-        blocks = []
-        for block in reading.blocks(entry, field):
-            inner, inner_origin = _fields(
-                reading, block_fields_of(content.types, block.type), block.values
+    resolved = reading.resolve(entry)
+    shown: dict[str, Any] = {}
+    for field in fields_of(content.types, type_id):
+        if field.kind == "blocks":
+            value: Any = _blocks(reading, resolved.fields.get(field.id, ()))
+        else:
+            value = _shown_value(reading, field, resolved.fields.get(field.id))
+        if value is not None:
+            shown[field.id] = value
+    return {"id": entry, "type": type_id, "fields": shown, "in": _origin(resolved.languages, shown)}
+
+
+def _blocks(reading: Reading, blocks: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]] | None:
+    found = []
+    for block in blocks:
+        shown = _fields(
+            reading,
+            block_fields_of(reading.content.types, block["type"]),
+            block["fields"],
+        )
+        # A block with nothing to show would only be a gap on the screen.
+        if shown:
+            found.append(
+                {
+                    "id": block["id"],
+                    "type": block["type"],
+                    "fields": shown,
+                    "in": _origin(block["in"], shown),
+                }
             )
-            if inner:
-                blocks.append(
-                    {"id": block.id, "type": block.type, "fields": inner, "in": inner_origin}
-                )
-        if blocks:
-            shown[field.id] = blocks
-    return {"id": entry, "type": type_id, "fields": shown, "in": origin}
+    return found or None
 
 
 def _asset(reading: Reading, asset: str) -> dict[str, Any]:
     content, facts = reading.content, reading.content.assets[asset]
+    resolved = reading.resolve(asset)
     fields = [field for field in fields_of(content.types, ASSET_TYPE) if not is_track(field)]
-    shown, origin = _fields(reading, fields, reading.values(asset))
+    shown = _fields(reading, fields, resolved.fields)
     found: dict[str, Any] = {
         "id": asset,
         "kind": facts.kind,
         "type": facts.media_type,
         "fields": shown,
-        "in": origin,
+        "in": _origin(resolved.languages, shown),
         "renditions": [
             _rendition(content, asset, rendition)
             for rendition in carried_renditions(content, facts)
@@ -322,25 +336,18 @@ def _tracks(content: PackageContent, asset: str) -> list[tuple[str, str, Renditi
     return found
 
 
-def _fields(
-    reading: Reading, fields: Iterable[Field], values: Mapping[str, Value]
-) -> tuple[dict[str, Any], dict[str, str]]:
-    shown: dict[str, Any] = {}
-    origin: dict[str, str] = {}
-    for field in fields:
-        found = values.get(field.id)
-        if found is None or field.kind == "blocks":
-            continue
-        value = _shown_value(reading, field, found.value)
-        if value is None:
-            continue
-        shown[field.id] = value
-        if field.localized and found.scope != reading.tag:
-            origin[field.id] = found.scope
-    return shown, origin
+def _fields(reading: Reading, fields: Iterable[Field], values: Mapping[str, Any]) -> dict[str, Any]:
+    found = {field.id: _shown_value(reading, field, values.get(field.id)) for field in fields}
+    return {field_id: value for field_id, value in found.items() if value is not None}
+
+
+def _origin(languages: Mapping[str, str], shown: Mapping[str, Any]) -> dict[str, str]:
+    return {field_id: tag for field_id, tag in languages.items() if field_id in shown}
 
 
 def _shown_value(reading: Reading, field: Field, value: Any) -> Any:
+    if value is None or value in ("", []):
+        return None
     if field.kind == "markdown":
         return to_nodes(value) or None
     if field.kind == "inline":

@@ -33,7 +33,7 @@ def gather_content(
     waiting = {*listed_entries(body), *listed_assets(body)}
     assets.update(listed_assets(body))
     while waiting:
-        kinds = _types_of(session, waiting)
+        kinds = _types_of(session, types, waiting)
         entry_types.update(kinds)
         approved = approved_documents(session, sorted(waiting))
         named: set[str] = set()
@@ -44,7 +44,7 @@ def gather_content(
                 referenced |= named_entries(types, kinds[entry], documents[entry])
         assets |= named
         waiting = named - documents.keys()
-    entry_types.update(_types_of(session, referenced - entry_types.keys()))
+    entry_types.update(_types_of(session, types, referenced - entry_types.keys()))
     return PackageContent(
         slug=slug,
         body=body,
@@ -59,6 +59,7 @@ def gather_content(
     )
 
 
-def _types_of(session: Session, ids: Iterable[str]) -> dict[str, str]:
+def _types_of(session: Session, types: ContentTypes, ids: Iterable[str]) -> dict[str, str]:
+    # An entry whose type is gone cannot be shown, so it counts as one that does not exist.
     rows = session.execute(select(Entry.id, Entry.type).where(Entry.id.in_(sorted(ids))))
-    return dict(rows.tuples())
+    return {entry: type_id for entry, type_id in rows.tuples() if types.find_type(type_id)}

@@ -11,15 +11,16 @@ from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from content_api.content.richtext import inline_nodes, to_nodes, to_text
 from content_api.content.types import Field
+from content_api.content.values import publishing_fault
 from content_api.packages.compile import carried_renditions, resolve_map, rights_expiry
 from content_api.packages.reading import (
     ASSET_KINDS,
+    REFERENCE_KINDS,
     Reading,
-    Value,
     block_fields_of,
     fields_of,
+    ids_in,
     is_usable,
 )
 from content_api.packages.source import (
@@ -157,56 +158,65 @@ def _listing_problems(content: PackageContent, entry: str) -> Iterator[Problem]:
 
 def _entry_problems(reading: Reading, entry: str) -> Iterator[Problem]:
     types = reading.content.types
-    fields = fields_of(types, reading.content.entry_types[entry])
-    values = reading.values(entry)
-    yield from _field_problems(reading, entry, "", fields, values)
-    for field in fields:
+    resolved = reading.resolve(entry)
+    for field in fields_of(types, reading.content.entry_types[entry]):
+        shown = resolved.fields.get(field.id)
         if field.kind != "blocks":
-            continue
-        blocks = reading.blocks(entry, field)
-        if field.required == "publish" and not blocks:
-            yield _missing(entry, field.id, SHARED)
-        if field.max is not None and len(blocks) > field.max:
-            yield _too_long(entry, field, field.id, SHARED, len(blocks), "blocks")
-        for block in blocks:
-            where = f"{field.id}.{block.id}."
             yield from _field_problems(
-                reading, entry, where, block_fields_of(types, block.type), block.values
+                reading, entry, field.id, field, shown, resolved.languages.get(field.id)
             )
+            continue
+        fault = publishing_fault(field, shown)
+        if fault:
+            yield Problem(entry, field.id, SHARED, ERROR, *fault)
+        for block in shown or ():
+            for inner in block_fields_of(types, block["type"]):
+                yield from _field_problems(
+                    reading,
+                    entry,
+                    f"{field.id}.{block['id']}.{inner.id}",
+                    inner,
+                    block["fields"].get(inner.id),
+                    block["in"].get(inner.id),
+                )
 
 
 def _field_problems(
-    reading: Reading, entry: str, where: str, fields: Iterable[Field], values: Mapping[str, Value]
+    reading: Reading, entry: str, path: str, field: Field, value: Any, other: str | None
 ) -> Iterator[Problem]:
-    for field in fields:
-        if field.kind == "blocks":
-            continue
-        path = f"{where}{field.id}"
-        language = reading.tag if field.localized else SHARED
-        found = values.get(field.id)
-        if found is None:
-            if field.required == "publish":
-                yield _missing(entry, path, language)
-            continue
-        # A text shown by fallback is measured where it is written, not once more here.
-        if found.scope in (SHARED, reading.tag):
-            yield from _length_problems(entry, path, language, field, found.value)
-        if field.kind in ASSET_KINDS:
-            named = [found.value] if field.kind == "asset" else found.value
-            for asset in named:
-                yield from _naming_problems(reading.content, entry, path, language, asset)
-        elif field.kind in ("reference", "references"):
-            named = [found.value] if field.kind == "reference" else found.value
-            for other in named:
-                if other not in reading.content.entry_types:
-                    yield Problem(
-                        entry,
-                        path,
-                        language,
-                        ERROR,
-                        "unknown-reference",
-                        f"The field names {other}, which does not exist.",
-                    )
+    language = reading.tag if field.localized else SHARED
+    # A text shown by fallback is measured in its own language, not once more here.
+    fault = publishing_fault(field, value) if other is None else None
+    if fault:
+        yield Problem(entry, path, language, ERROR, *fault)
+    elif (
+        other is None
+        and field.advise is not None
+        and isinstance(value, (str, list))
+        and len(value) > field.advise
+    ):
+        yield Problem(
+            entry,
+            path,
+            language,
+            WARNING,
+            "long",
+            f"{len(value)} of advised at most {field.advise}: a display may cut it.",
+        )
+    if field.kind in ASSET_KINDS:
+        for asset in ids_in(value):
+            yield from _naming_problems(reading.content, entry, path, language, asset)
+    elif field.kind in REFERENCE_KINDS:
+        for named in ids_in(value):
+            if named not in reading.content.entry_types:
+                yield Problem(
+                    entry,
+                    path,
+                    language,
+                    ERROR,
+                    "unknown-reference",
+                    f"The field names {named}, which does not exist.",
+                )
 
 
 def _naming_problems(
@@ -224,39 +234,12 @@ def _naming_problems(
     yield Problem(entry, path, language, ERROR, code, message)
 
 
-def _length_problems(
-    entry: str, path: str, language: str, field: Field, value: Any
-) -> Iterator[Problem]:
-    length, unit = _length(field, value)
-    if field.max is not None and length > field.max:
-        yield _too_long(entry, field, path, language, length, unit)
-    elif field.advise is not None and length > field.advise:
-        yield Problem(
-            entry,
-            path,
-            language,
-            WARNING,
-            "long",
-            f"{length} {unit}, advised at most {field.advise}: a display may cut it.",
-        )
-
-
-def _length(field: Field, value: Any) -> tuple[int, str]:
-    if field.kind == "markdown":
-        return len(to_text(to_nodes(value))), "characters"
-    if field.kind == "inline":
-        return len(to_text(inline_nodes(value))), "characters"
-    if isinstance(value, str):
-        return len(value), "characters"
-    return (len(value), "items") if isinstance(value, list) else (0, "items")
-
-
 def _asset_problems(reading: Reading, asset: str, today: date) -> Iterator[Problem]:
     content, tag = reading.content, reading.tag
     facts = content.assets[asset]
-    values = reading.values(asset)
-    decorative = bool(values["decorative"].value) if "decorative" in values else False
-    if facts.kind == "image" and not decorative and "alt" not in values:
+    values = reading.resolve(asset).fields
+    decorative = bool(values.get("decorative"))
+    if facts.kind == "image" and not decorative and not values.get("alt"):
         yield Problem(
             asset,
             "alt",
@@ -265,7 +248,7 @@ def _asset_problems(reading: Reading, asset: str, today: date) -> Iterator[Probl
             "missing-alt",
             "The picture has no alternative text; write one, or mark it decorative.",
         )
-    if "rights" not in values:
+    if not values.get("rights"):
         yield Problem(
             asset,
             "rights",
@@ -274,7 +257,7 @@ def _asset_problems(reading: Reading, asset: str, today: date) -> Iterator[Probl
             "missing-rights",
             "The rights are not stated: holder and licence.",
         )
-    if "credit" not in values:
+    if not values.get("credit"):
         yield Problem(asset, "credit", tag, ERROR, "missing-credit", "The credit line is missing.")
     expires = rights_expiry(content, asset)
     if expires is not None and expires <= today:
@@ -295,7 +278,7 @@ def _asset_problems(reading: Reading, asset: str, today: date) -> Iterator[Probl
             "rights-expiring",
             f"The rights end on {expires.isoformat()}; displays drop the asset on that day.",
         )
-    if facts.kind in ("audio", "video") and "transcript" not in values:
+    if facts.kind in ("audio", "video") and not values.get("transcript"):
         yield Problem(
             asset,
             "transcript",
@@ -315,20 +298,3 @@ def _asset_problems(reading: Reading, asset: str, today: date) -> Iterator[Probl
                 "no-rendition",
                 f"There is no encoding for the profile {profile}.",
             )
-
-
-def _missing(entry: str, path: str, language: str) -> Problem:
-    return Problem(entry, path, language, ERROR, "missing", "A value is required.")
-
-
-def _too_long(
-    entry: str, field: Field, path: str, language: str, length: int, unit: str
-) -> Problem:
-    return Problem(
-        entry,
-        path,
-        language,
-        ERROR,
-        "too-long",
-        f"{length} {unit}, allowed at most {field.max}.",
-    )

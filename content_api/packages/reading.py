@@ -9,10 +9,10 @@ yet translated is shown with the caption of the next language of the chain.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from content_api.content.document import Resolved, resolve
 from content_api.content.types import ContentTypes, Field
 from content_api.packages.source import (
     ASSET_TYPE,
@@ -26,43 +26,6 @@ ASSET_KINDS = ("asset", "assets")
 REFERENCE_KINDS = ("reference", "references")
 
 
-@dataclass(frozen=True, slots=True)
-class Value:
-    """What a field shows, and the scope it comes from: a language tag or `*`."""
-
-    value: Any
-    scope: str
-
-
-@dataclass(frozen=True, slots=True)
-class ShownBlock:
-    """A block of a story: its id, its type, and what its fields show."""
-
-    id: str
-    type: str
-    values: Mapping[str, Value]
-
-
-def find_value(
-    field: Field, scopes: Mapping[str, Mapping[str, Any]], tag: str, chain: Iterable[str]
-) -> Value | None:
-    """The value of `field` for a reader of `tag`; None when there is nothing to show.
-
-    `scopes` holds the field's values of each scope's approved revision, `{"fr": {"fr": …}}`.
-    An absent value lets the chain go on; null is an answer: nothing, on purpose.
-    """
-    if not field.localized:
-        candidates = [SHARED]
-    else:
-        candidates = [tag, *chain] if field.fallback == "chain" else [tag]
-    for scope in candidates:
-        values = scopes.get(scope, {})
-        if scope in values:
-            value = values[scope]
-            return None if value is None or value in ("", []) else Value(value, scope)
-    return None
-
-
 class Reading:
     """One language of a package's content."""
 
@@ -70,6 +33,7 @@ class Reading:
         self.content = content
         self.tag = tag
         self.chain = content.languages[tag].fallback
+        self._resolved: dict[str, Resolved] = {}
 
     @cached_property
     def shown(self) -> tuple[str, ...]:
@@ -77,8 +41,7 @@ class Reading:
         return tuple(
             entry
             for entry in listed_entries(self.content.body)
-            if entry in self.content.entry_types
-            and self.content.entry_types[entry] != ASSET_TYPE
+            if self.content.entry_types.get(entry, ASSET_TYPE) != ASSET_TYPE
             and {SHARED, self.tag} <= self.content.documents.get(entry, {}).keys()
         )
 
@@ -96,53 +59,28 @@ class Reading:
                 waiting += self._named_assets(asset)
         return frozenset(found)
 
-    def values(self, entry: str) -> dict[str, Value]:
-        """What an entry's fields show; blocks are in `blocks`."""
-        documents = self.content.documents[entry]
-        fields = fields_of(self.content.types, self.content.entry_types[entry])
-        return self._values(
-            fields, {scope: body.get("fields", {}) for scope, body in documents.items()}
-        )
-
-    def blocks(self, entry: str, field: Field) -> list[ShownBlock]:
-        """The blocks a story shows; one with nothing to show is left out."""
-        documents = self.content.documents[entry]
-        parts = {
-            scope: body.get("blocks", {}).get(field.id, {}) for scope, body in documents.items()
-        }
-        shared = parts.get(SHARED, {})
-        found = []
-        for block_id in shared.get("order", ()):
-            block = shared["items"][block_id]
-            fields = block_fields_of(self.content.types, block["type"])
-            scopes = {
-                scope: part.get("items", {}).get(block_id, {}).get("fields", {})
-                for scope, part in parts.items()
-            }
-            values = self._values(fields, scopes)
-            if values:
-                found.append(ShownBlock(block_id, block["type"], values))
-        return found
-
-    def _values(
-        self, fields: Iterable[Field], scopes: Mapping[str, Mapping[str, Any]]
-    ) -> dict[str, Value]:
-        found = {}
-        for field in fields:
-            of_field = {scope: values.get(field.id, {}) for scope, values in scopes.items()}
-            value = find_value(field, of_field, self.tag, self.chain)
-            if value is not None:
-                found[field.id] = value
-        return found
+    def resolve(self, entry: str) -> Resolved:
+        """What an entry's fields hold for this language, and the languages they come from."""
+        if entry not in self._resolved:
+            types = self.content.types
+            self._resolved[entry] = resolve(
+                types,
+                types.type(self.content.entry_types[entry]),
+                self.content.documents[entry],
+                self.tag,
+                self.chain,
+            )
+        return self._resolved[entry]
 
     def _named_assets(self, entry: str) -> Iterator[str]:
         types = self.content.types
-        fields = fields_of(types, self.content.entry_types[entry])
-        yield from _asset_ids(fields, self.values(entry))
-        for field in fields:
+        shown = self.resolve(entry).fields
+        for field in fields_of(types, self.content.entry_types[entry]):
             if field.kind == "blocks":
-                for block in self.blocks(entry, field):
-                    yield from _asset_ids(block_fields_of(types, block.type), block.values)
+                for block in shown.get(field.id, ()):
+                    yield from _asset_ids(block_fields_of(types, block["type"]), block["fields"])
+            else:
+                yield from _asset_ids([field], shown)
 
 
 def is_usable(content: PackageContent, asset: str) -> bool:
@@ -187,16 +125,17 @@ def _named(
         yield from _all_ids(fields_of(types, type_id), body.get("fields", {}), kinds)
         for story in body.get("blocks", {}).values():
             for block in story.get("items", {}).values():
-                inner = block_fields_of(types, block["type"])
-                yield from _all_ids(inner, block.get("fields", {}), kinds)
+                # A block of a type that is gone is not shown, and needs nothing.
+                if block["type"] in types.blocks:
+                    inner = block_fields_of(types, block["type"])
+                    yield from _all_ids(inner, block.get("fields", {}), kinds)
 
 
-def _asset_ids(fields: Iterable[Field], values: Mapping[str, Value]) -> Iterator[str]:
+def _asset_ids(fields: Iterable[Field], shown: Mapping[str, Any]) -> Iterator[str]:
     for field in fields:
         # Subtitles are one file for each language and stand among an asset's tracks.
-        if field.kind in ASSET_KINDS and field.id in values and not is_track(field):
-            value = values[field.id].value
-            yield from [value] if isinstance(value, str) else value
+        if field.kind in ASSET_KINDS and not is_track(field):
+            yield from ids_in(shown.get(field.id))
 
 
 def _all_ids(
@@ -205,7 +144,12 @@ def _all_ids(
     for field in fields:
         if field.kind in kinds:
             for value in values.get(field.id, {}).values():
-                yield from [value] if isinstance(value, str) else (value or ())
+                yield from ids_in(value)
+
+
+def ids_in(value: Any) -> list[str]:
+    """The ids a field names, be it one or several."""
+    return [value] if isinstance(value, str) else list(value or ())
 
 
 def is_track(field: Field) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from flask import request
+from flask import g, request
 from flask.views import MethodView
 
 from content_api import database
@@ -196,9 +196,11 @@ class Scheduled(MethodView):
 
 
 def _end_own_transaction() -> None:
-    # Publishing makes its own short transactions; this request's, begun to read the token,
+    # Publishing makes its own short transactions; one of this request's, if it was begun,
     # would hold SQLite's one write lock against them.
-    session().commit()
+    begun = g.get("session")
+    if begun is not None:
+        begun.commit()
 
 
 def _bounded(number: int) -> int:

@@ -53,6 +53,12 @@ def _timezone(value: str) -> None:
         raise ValidationError(f"Expected a time zone such as Europe/Paris, got {value[:64]!r}.")
 
 
+def _degrees(value: Any) -> None:
+    # Not a Float field: that would turn 50 into 50.0, and an export would differ from its import.
+    if type(value) not in (int, float) or not -180 <= value <= 180:
+        raise ValidationError(f"Expected degrees from -180 to 180, got {str(value)[:40]}.")
+
+
 def _unique(value: list[Any]) -> None:
     if len(set(value)) != len(value):
         raise ValidationError("Expected each value once.")
@@ -97,7 +103,7 @@ class MapSchema(WireSchema):
     """The offline map: west, south, east, north in WGS84 degrees, and its layers."""
 
     bounds = fields.List(
-        fields.Float(validate=validate.Range(min=-180, max=180)),
+        fields.Raw(validate=_degrees, metadata={"type": "number"}),
         required=True,
         validate=validate.Length(equal=4),
     )

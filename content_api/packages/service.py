@@ -96,12 +96,14 @@ def check_body(slug: str, body: Mapping[str, Any]) -> dict[str, Any]:
     if not is_slug(slug):
         raise Refused(f"Expected a slug of words of a-z0-9 joined by -, got {slug[:64]!r}.")
     try:
-        checked: dict[str, Any] = PackageBodySchema().load(dict(body))
+        PackageBodySchema().load(dict(body))
     except ValidationError as error:
         raise Refused(
             f"The package {slug} does not have the form it should: see errors.",
             errors=list(_errors(error.messages, "")),
         ) from error
+    # Kept as it was written, so that an export gives the file that was imported.
+    checked = dict(body)
     if checked.pop("slug", slug) != slug:
         raise Refused(f"The body names another package than {slug}.")
     return checked

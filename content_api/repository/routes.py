@@ -44,8 +44,6 @@ def get_file(path: str) -> Response:
     return send(found.with_name(found.name + ".gz") if decision.use_gzip else found, decision)
 
 
-
-
 def send(path: Path, decision: Answer) -> Response:
     """A response with the status, headers and bytes that were decided."""
     body: Iterator[bytes] | bytes = b""
@@ -62,18 +60,18 @@ def _describe(folder: Path, path: str) -> tuple[StaticFile, Path] | None:
     found = folder / path
     if _METADATA.fullmatch(path):
         return _describe_metadata(found, path)
-    target = _TARGET.fullmatch(path)
-    blob = None if target else _BLOB.fullmatch(path)
-    if not (target and is_slug(target[1])) and not blob:
+    target, blob = _TARGET.fullmatch(path), _BLOB.fullmatch(path)
+    if target and is_slug(target[1]):
+        tag, media_type = target[2], "application/json"
+    elif blob:
+        tag, media_type = blob[2], "application/octet-stream"
+    else:
         return None
     size = _size(found)
     if size is None:
         return None
     gzip_size = _size(found.with_name(found.name + ".gz"))
-    if target:
-        return StaticFile(size, target[2], "application/json", IMMUTABLE, gzip_size), found
-    assert blob
-    return StaticFile(size, blob[2], "application/octet-stream", IMMUTABLE, gzip_size), found
+    return StaticFile(size, tag, media_type, IMMUTABLE, gzip_size), found
 
 
 def _describe_metadata(found: Path, path: str) -> tuple[StaticFile, Path] | None:

@@ -1,0 +1,108 @@
+"""Work that waits for its hour, in one background thread of the serving process.
+
+The database and the signed metadata say what is due; this thread only asks them. So a
+process that dies loses nothing: the next one to start asks the same question. Of several
+processes that share the data directory one works at a time, by a file lock.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+
+from sqlalchemy import Engine
+
+from content_api.database import open_engine, utc_now, write_session
+from content_api.devices.service import prune
+from content_api.packages.schedule import publish_due
+from content_api.problems import ContentError
+from content_api.repository.service import refresh
+from content_api.settings import Settings
+
+log = logging.getLogger(__name__)
+
+PERIOD = 15.0
+"""Seconds between two looks: a scheduled release is at most this late."""
+
+
+def run_due(engine: Engine, settings: Settings, now: datetime) -> list[str]:
+    """Do everything that is due at `now`; what was done, a line each.
+
+    One task that fails does not keep the others from being done.
+    """
+    done: list[str] = []
+    tasks: tuple[tuple[str, Callable[[], list[str]]], ...] = (
+        ("scheduled releases", lambda: publish_due(engine, settings, now)),
+        ("signatures", lambda: [f"signed {role}" for role in refresh(settings, now)]),
+        ("pruning", lambda: _prune(engine, now)),
+    )
+    for name, task in tasks:
+        try:
+            done += task()
+        except ContentError as error:
+            log.error("%s: %s", name, error.message)
+        except Exception:
+            # A fault of ours in one task must not stop the daily signature.
+            log.exception("%s failed", name)
+    return done
+
+
+class Jobs:
+    """The background thread; `stop` ends it after the task it is at."""
+
+    def __init__(self, settings: Settings, *, period: float = PERIOD) -> None:
+        self._settings = settings
+        self._period = period
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="jobs", daemon=True)
+
+    def start(self) -> None:
+        """Begin; the first look is at once, so that signatures are fresh from the start."""
+        self._thread.start()
+
+    def stop(self, *, wait: float = 30.0) -> None:
+        """End the thread, waiting up to `wait` seconds for what it is doing."""
+        self._stopping.set()
+        self._thread.join(wait)
+
+    @property
+    def running(self) -> bool:
+        """Whether the thread lives."""
+        return self._thread.is_alive()
+
+    def _run(self) -> None:
+        # An engine of its own: connections must not cross from the process that forked.
+        engine = open_engine(self._settings.database_url)
+        try:
+            while not self._stopping.is_set():
+                with _only_worker(self._settings) as chosen:
+                    if chosen:
+                        for line in run_due(engine, self._settings, utc_now()):
+                            log.info(line)
+                self._stopping.wait(self._period)
+        finally:
+            engine.dispose()
+
+
+@contextmanager
+def _only_worker(settings: Settings) -> Iterator[bool]:
+    settings.locks_dir.mkdir(parents=True, exist_ok=True)
+    handle = os.open(settings.locks_dir / "jobs.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield True
+    except BlockingIOError:
+        yield False
+    finally:
+        os.close(handle)
+
+
+def _prune(engine: Engine, now: datetime) -> list[str]:
+    with write_session(engine) as session:
+        removed = prune(session, now)
+    return [f"pruned {removed} old rows"] if removed else []
