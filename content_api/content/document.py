@@ -94,16 +94,16 @@ def flatten(body: Body) -> Flat:
     return found
 
 
-def unflatten(flat: Mapping[Pair, Any], kind: ContentType) -> dict[str, Any]:
+def unflatten(flat: Mapping[Pair, Any]) -> dict[str, Any]:
     """The document of a flat mapping, without anything empty."""
     fields: dict[str, dict[str, Any]] = {}
     blocks: dict[str, dict[str, Any]] = {}
-    stories = {field.id for field in kind.fields if field.kind == "blocks"}
+    stories = {path.split(".")[0] for path, _ in flat if "." in path}
     # Shorter paths first: a block before its fields.
     for (path, scope), value in sorted(flat.items(), key=lambda pair: pair[0][0].count(".")):
         parts = path.split(".")
-        if len(parts) == 1 and parts[0] in stories:
-            blocks.setdefault(parts[0], {"order": [], "items": {}})["order"] = list(value)
+        if path in stories:
+            blocks.setdefault(path, {"order": [], "items": {}})["order"] = list(value)
         elif len(parts) == 1:
             fields.setdefault(path, {})[scope] = value
         elif len(parts) == 2:
@@ -210,7 +210,7 @@ def apply_operations(
             error.path = str(operation.get("path", ""))[:200]
             error.scope = str(operation.get("scope", ""))[:35]
             raise
-    found = unflatten(flat, kind)
+    found = unflatten(flat)
     if len(canonical_json(found)) > MAX_BODY:
         raise OperationRefused(f"expected a document of at most {MAX_BODY} bytes")
     return found

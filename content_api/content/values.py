@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from content_api.content.types import Field
+from package_format.layout import is_slug
 
 MAX_TEXT = 200_000
 """Most characters of any text, whatever its field allows."""
@@ -25,7 +26,6 @@ MAX_LIST = 2_000
 MAX_WHOLE = 2**53 - 1
 """Largest whole number that every JSON reader holds exactly."""
 
-_ENTRY_ID = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 # Line feed and tab are text; the other controls, surrogates and non-characters are not, and
 # neither are the characters that reorder what a reviewer sees without a visible trace.
 _NO_TEXT = re.compile(
@@ -45,11 +45,6 @@ _RIGHTS_TEXT = ("holder", "licence")
 
 class ValueRefused(ValueError):
     """A value is not of its field's kind; the message says what was expected and got."""
-
-
-def is_entry_id(text: object) -> bool:
-    """Whether `text` can be the id of an entry or asset: `fosse-9-9-bis`, at most 64 characters."""
-    return isinstance(text, str) and len(text) <= 64 and _ENTRY_ID.fullmatch(text) is not None
 
 
 def clean_text(value: Any) -> str:
@@ -275,7 +270,7 @@ def _id(_field: Field, value: Any) -> str:
 
 
 def _one_id(value: Any) -> str:
-    if not is_entry_id(value):
+    if not is_slug(value):
         raise ValueRefused(f"expected an id such as fosse-9-9-bis, got {_shown(value)}")
     return str(value)
 
