@@ -1,0 +1,30 @@
+/** Choosing some of a list by one of its fields: pressed or not, one at a time. */
+
+import { h } from '../dom.js'
+
+/**
+ * @param {import('../context.js').Context} context
+ * @param {import('../release.js').Entry[]} entries
+ * @param {string} field a choice
+ * @param {(value: string) => void} choose '' for all
+ * @returns {HTMLElement | null} null when there is nothing to choose between
+ */
+export function filterButtons(context, entries, field, choose) {
+  const { library, t } = context
+  const values = [...new Set(entries.map((entry) => entry.fields[field]).filter((value) => typeof value === 'string' && value))]
+  if (values.length < 2) return null
+  const type = entries.find((entry) => entry.fields[field])?.type ?? ''
+  const known = Object.keys(library.types[type]?.fields?.[field]?.choices ?? {})
+  values.sort((a, b) => known.indexOf(a) - known.indexOf(b))
+  const group = h('div.filter', { role: 'group', 'aria-label': library.fieldLabel(type, field) || t('filter') })
+  const press = (/** @type {string} */ value) => {
+    for (const button of group.children) button.setAttribute('aria-pressed', String(/** @type {HTMLElement} */ (button).dataset.value === value))
+    choose(value)
+    const count = value ? entries.filter((entry) => entry.fields[field] === value).length : entries.length
+    context.announce(t('countResults', { n: count }))
+  }
+  const button = (/** @type {string} */ value, /** @type {string} */ label) =>
+    h('button.chip', { type: 'button', 'data-value': value, 'aria-pressed': String(value === ''), onclick: () => press(value) }, label)
+  group.append(button('', t('all')), ...values.map((value) => button(value, library.choiceLabel(type, field, value))))
+  return group
+}
