@@ -17,8 +17,8 @@ from datetime import datetime
 
 from sqlalchemy import Engine
 
-from content_api.database import open_engine, utc_now, write_session
-from content_api.devices.service import prune
+from content_api.database import open_engine, read_session, utc_now, write_session
+from content_api.devices.service import has_old_rows, prune
 from content_api.packages.schedule import publish_due
 from content_api.problems import ContentError
 from content_api.repository.service import refresh
@@ -94,15 +94,21 @@ def _only_worker(settings: Settings) -> Iterator[bool]:
     settings.locks_dir.mkdir(parents=True, exist_ok=True)
     handle = os.open(settings.locks_dir / "jobs.lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield True
-    except BlockingIOError:
-        yield False
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            chosen = True
+        except BlockingIOError:
+            chosen = False
+        yield chosen
     finally:
         os.close(handle)
 
 
 def _prune(engine: Engine, now: datetime) -> list[str]:
+    # Asked by reading first: a write transaction every few seconds would be in editors' way.
+    with read_session(engine) as session:
+        if not has_old_rows(session, now):
+            return []
     with write_session(engine) as session:
         removed = prune(session, now)
-    return [f"pruned {removed} old rows"] if removed else []
+    return [f"pruned {removed} old rows"]

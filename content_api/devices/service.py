@@ -45,6 +45,9 @@ ALL_TRIES = 200
 HEARTBEATS_KEPT = 500
 HEARTBEAT_AGE = timedelta(days=30)
 
+DEAD_CODE_AGE = timedelta(days=30)
+"""An expired code is remembered this long, so that the device is told why it is refused."""
+
 ASSIGNMENT_FIELDS = ("package", "channel", "profile", "languages", "settings")
 """What a device is told; a change of any raises `assignment_version`."""
 
@@ -371,6 +374,18 @@ def note_heartbeat(
     device.client = str(body["client"])[:64]
     session.add(Heartbeat(device=device_id, received_at=now, body=dict(body)))
     session.flush()
+    surplus = (
+        select(Heartbeat.id)
+        .where(Heartbeat.device == device_id)
+        .order_by(Heartbeat.id.desc())
+        .offset(HEARTBEATS_KEPT)
+        .limit(1)
+    )
+    oldest = session.scalar(surplus)
+    if oldest is not None:
+        session.execute(
+            delete(Heartbeat).where(Heartbeat.device == device_id, Heartbeat.id <= oldest)
+        )
     return device
 
 
@@ -384,24 +399,29 @@ def list_heartbeats(
     return list(session.scalars(query.order_by(Heartbeat.id.desc()).limit(limit)))
 
 
+def has_old_rows(session: Session, now: datetime) -> bool:
+    """Whether `prune` would remove anything."""
+    return any(
+        session.scalar(select(model.id).where(condition).limit(1)) is not None
+        for model, condition in _old_rows(now)
+    )
+
+
 def prune(session: Session, now: datetime) -> int:
     """Drop old heartbeats, tries that no longer count, and dead codes; returns how many rows."""
     removed = 0
-    for statement in (
-        delete(Heartbeat).where(Heartbeat.received_at < now - HEARTBEAT_AGE),
-        delete(EnrolmentAttempt).where(EnrolmentAttempt.at < now - TRIES_WINDOW),
-        delete(EnrolmentCode).where(EnrolmentCode.expires_at < now - timedelta(days=30)),
-    ):
-        removed += session.execute(statement).rowcount  # type: ignore[attr-defined]
-    ranked = select(
-        Heartbeat.id,
-        func.row_number()
-        .over(partition_by=Heartbeat.device, order_by=Heartbeat.id.desc())
-        .label("rank"),
-    ).subquery()
-    surplus = select(ranked.c.id).where(ranked.c.rank > HEARTBEATS_KEPT)
-    result = session.execute(delete(Heartbeat).where(Heartbeat.id.in_(surplus)))
-    return removed + result.rowcount  # type: ignore[attr-defined,no-any-return]
+    for model, condition in _old_rows(now):
+        result = session.execute(delete(model).where(condition))
+        removed += result.rowcount  # type: ignore[attr-defined]
+    return removed
+
+
+def _old_rows(now: datetime) -> list[tuple[Any, Any]]:
+    return [
+        (Heartbeat, Heartbeat.received_at < now - HEARTBEAT_AGE),
+        (EnrolmentAttempt, EnrolmentAttempt.at < now - TRIES_WINDOW),
+        (EnrolmentCode, EnrolmentCode.expires_at < now - DEAD_CODE_AGE),
+    ]
 
 
 def free_id(session: Session, model: type[Venue] | type[Device], name: str, kind: str) -> str:
