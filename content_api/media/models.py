@@ -32,9 +32,7 @@ class Asset(Base):
         CheckConstraint("(sha256 IS NULL) = (kind IS NULL)", name="kind_with_file"),
     )
 
-    id: Mapped[str] = mapped_column(
-        ForeignKey("entry.id", ondelete="CASCADE"), primary_key=True
-    )
+    id: Mapped[str] = mapped_column(ForeignKey("entry.id", ondelete="CASCADE"), primary_key=True)
     kind: Mapped[str | None] = mapped_column(String(16), index=True)
     media_type: Mapped[str | None] = mapped_column(String(64))
     sha256: Mapped[str | None] = mapped_column(String(64), index=True)
