@@ -51,10 +51,10 @@ def progress_line(done: int, total: int, seconds: float) -> str:
     """One line of at most 76 characters for `done` of `total` bytes after `seconds`."""
     share = min(1.0, done / total) if total else 1.0
     rate = done / seconds if seconds > 0 else 0.0
-    bar = "#" * round(share * 24)
+    bar = "#" * round(share * 20)
     left = f", {readable_seconds((total - done) / rate)} left" if rate and done < total else ""
     return (
-        f"[{bar:<24}] {share:4.0%} {readable(done)} of {readable(total)}, "
+        f"[{bar:<20}] {share:4.0%} {readable(done)} of {readable(total)}, "
         f"{readable(int(rate))}/s{left}"
     )
 

@@ -13,6 +13,7 @@ import hashlib
 import json
 import re
 import socket
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -272,7 +273,7 @@ class Origin:
     @contextlib.contextmanager
     def serving(self) -> Iterator[Origin]:
         """Serve on a free port until the block ends."""
-        server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        server = _Server(("127.0.0.1", 0), _handler(self))
         server.daemon_threads = True
         self.url = f"http://127.0.0.1:{server.server_address[1]}/"
         thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
@@ -314,6 +315,13 @@ class Origin:
         for signer in signers:
             metadata.sign(signer, append=True)
         self.files[f"metadata/{self.root.version}.root.json"] = metadata.to_bytes()
+
+
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that was killed is no error of the server's."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
 
 
 def _later(days: float) -> datetime:

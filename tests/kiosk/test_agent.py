@@ -1,0 +1,136 @@
+"""`run`: serving goes on, polls spread out, heartbeats wait for better days."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+
+import pytest
+
+from kiosk_client.agent import QUEUE, Agent, poll_pause, queue_heartbeat
+from kiosk_client.durable import read_json
+from kiosk_client.errors import KioskError, MetadataExpired
+from tests.kiosk.conftest import Kiosk
+from tests.kiosk.simulator import TOKEN, Origin, harbour
+
+
+def test_a_poll_syncs_and_reports_plain_facts(kiosk: Kiosk, origin: Origin) -> None:
+    manifest = origin.publish()
+    assert Agent(kiosk.data).poll() is False
+    (beat,) = origin.heartbeats
+    assert beat["active"]["release"] == manifest.release
+    assert len(beat["active"]["manifest_sha256"]) == 64
+    assert (beat["complete"], beat["missing_bytes"], beat["faults"]) == (True, 0, [])
+    assert beat["last_sync"]["outcome"] == "activated"
+    assert beat["clock"]["trusted"] is True
+    assert abs(beat["clock"]["offset_seconds"]) <= 2
+    assert set(beat["disk"]) == {"free", "reserve"}
+    assert TOKEN not in str(beat)
+
+
+def test_a_heartbeat_tells_what_is_missing(kiosk: Kiosk, origin: Origin) -> None:
+    origin.publish()
+    agent = Agent(kiosk.data)
+    agent.poll()
+    kiosk.blob("media/crane/640.webp").unlink()
+    origin.attack("/blobs/", "status", argument=404)
+    with pytest.raises(KioskError):
+        agent.poll()
+    beat = origin.heartbeats[-1]
+    assert (beat["complete"], beat["missing_bytes"]) == (False, 40_000)
+    assert [fault["code"] for fault in beat["faults"]] == ["store-damaged"]
+    assert beat["last_sync"]["error_code"] == "origin-trouble"
+
+
+def test_heartbeats_wait_while_offline_and_are_sent_oldest_first(
+    kiosk: Kiosk, origin: Origin
+) -> None:
+    origin.publish()
+    origin.attack("/heartbeats", "status", argument=500)
+    agent = Agent(kiosk.data)
+    for _ in range(3):
+        agent.poll()
+    waiting = read_json(kiosk.data.queue)
+    assert len(waiting) == 3
+    origin.attacks.clear()
+    agent.poll()
+    assert [beat["at"] for beat in origin.heartbeats[:3]] == [beat["at"] for beat in waiting]
+    assert len(origin.heartbeats) == 4
+    assert read_json(kiosk.data.queue) == []
+
+
+def test_the_queue_of_heartbeats_is_bounded_and_loses_the_oldest() -> None:
+    waiting: list[dict[str, int]] = []
+    for number in range(QUEUE + 10):
+        waiting = queue_heartbeat(waiting, {"number": number})
+    assert len(waiting) == QUEUE
+    assert waiting[0] == {"number": 10}
+
+
+def test_a_refused_sync_is_reported_too(kiosk: Kiosk, origin: Origin) -> None:
+    origin.publish()
+    origin.refresh(days=-1)
+    with pytest.raises(MetadataExpired):
+        Agent(kiosk.data).poll()
+    assert origin.heartbeats[-1]["last_sync"]["error_code"] == "metadata-expired"
+
+
+def test_a_new_assignment_told_by_the_heartbeat_asks_for_another_poll(
+    kiosk: Kiosk, origin: Origin
+) -> None:
+    origin.publish()
+    agent = Agent(kiosk.data)
+    assert agent.poll() is False
+    assert origin.assignment is not None
+    real = dict(origin.assignment)
+    origin.attack("/api/v1/device$", "status", times=2, argument=500)
+    origin.assignment = {**real, "version": 2, "languages": ["fr"]}
+    assert agent.poll() is True
+    assert agent.poll() is False
+
+
+def test_polls_spread_out_and_slow_down_while_failing() -> None:
+    assert poll_pause(300, 0, 0.0) == pytest.approx(240)
+    assert poll_pause(300, 0, 1.0) == pytest.approx(360)
+    assert poll_pause(300, 2, 0.5) == 1200
+    assert poll_pause(300, 50, 0.5) == 3600
+    assert poll_pause(7200, 1, 0.5) == 7200
+
+
+def test_an_agent_polls_by_itself_and_stops_when_told(kiosk: Kiosk, origin: Origin) -> None:
+    origin.publish()
+    agent = Agent(kiosk.data, interval=0.05)
+    agent.start()
+    deadline = time.monotonic() + 10
+    while kiosk.release != 1 and time.monotonic() < deadline:
+        time.sleep(0.02)
+    origin.publish(harbour(edition=2))
+    while kiosk.release != 2 and time.monotonic() < deadline:
+        time.sleep(0.02)
+    agent.stop()
+    assert kiosk.release == 2
+    asked = len(origin.hits)
+    time.sleep(0.2)
+    assert len(origin.hits) == asked
+
+
+def test_a_stop_does_not_wait_for_a_long_transfer(kiosk: Kiosk, origin: Origin) -> None:
+    origin.publish()
+    origin.attack("/blobs/", "drip", argument=0.05)
+    agent = Agent(kiosk.data, interval=0.05)
+    agent.start()
+    deadline = time.monotonic() + 10
+    while not origin.asked("timestamp") and time.monotonic() < deadline:
+        time.sleep(0.02)
+    began = time.monotonic()
+    agent.stop()
+    assert time.monotonic() - began < 3
+
+
+def test_a_clock_behind_the_floor_is_reported(kiosk: Kiosk, origin: Origin) -> None:
+    origin.publish()
+    past = datetime(2000, 1, 1, tzinfo=UTC)
+    Agent(kiosk.data, now=lambda: past).poll()
+    clock = origin.heartbeats[-1]["clock"]
+    assert clock["trusted"] is False
+    assert clock["offset_seconds"] > 800_000_000
