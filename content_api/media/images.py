@@ -206,7 +206,7 @@ def _decode(path: Path, found: Format, width: int) -> pyvips.Image:
     source = _source(path)
     chosen = pyvips.vips_lib.vips_foreign_find_load_source(source.pointer)
     loader = pyvips.ffi.string(chosen).decode() if chosen != pyvips.ffi.NULL else "none"
-    if not loader.lower().startswith(f"vipsforeignload{_LOADERS[found]}"):
+    if _LOADERS[found] not in loader.lower():
         raise FileDamaged(f"The {found.label} does not open: it reads as {loader} too.")
     image = pyvips.Image.thumbnail_source(
         source,
