@@ -11,8 +11,9 @@ from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
+import werkzeug.exceptions
 from flask import Flask, Response, current_app, request
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import IntegrityError, OperationalError
 from werkzeug.exceptions import HTTPException
 
 log = logging.getLogger(__name__)
@@ -173,7 +174,7 @@ def handle_content_error(error: ContentError) -> Response:
 
 
 def handle_http_exception(error: HTTPException) -> Response:
-    """Answer for werkzeug's and webargs' errors, keeping headers such as Allow and Content-Range."""
+    """Answer for werkzeug's and webargs' errors, keeping headers such as Allow."""
     status = error.code or 500
     phrase = HTTPStatus(status).phrase
     messages = getattr(error, "data", {}).get("messages") if hasattr(error, "data") else None
@@ -190,6 +191,8 @@ def handle_http_exception(error: HTTPException) -> Response:
             errors=list(_field_errors(messages)),
             headers=headers,
         )
+    if type(error) is werkzeug.exceptions.NotFound:
+        return problem(404, "not-found", f"There is nothing at {request.path[:200]}.")
     return problem(
         status,
         phrase.lower().replace(" ", "-").replace("'", ""),
@@ -198,12 +201,24 @@ def handle_http_exception(error: HTTPException) -> Response:
     )
 
 
-def handle_database_busy(error: OperationalError) -> Response:
-    """Another writer held the database too long: ask the client to come again."""
-    if "locked" not in str(error).lower():
-        raise error
-    log.warning("database busy: %s", error.orig)
-    return problem(503, "busy", "The database is busy; try again.", headers={"Retry-After": "2"})
+def handle_database_away(error: OperationalError) -> Response:
+    """The database is held by another writer or cannot be reached: ask the client to come again."""
+    log.warning("database: %s", error.orig)
+    if "locked" in str(error.orig).lower():
+        return problem(
+            503, "busy", "The database is busy; try again.", headers={"Retry-After": "2"}
+        )
+    return problem(
+        503, "database-away", "The database cannot be reached.", headers={"Retry-After": "10"}
+    )
+
+
+def handle_integrity(error: IntegrityError) -> Response:
+    """What the database never allows and no check before could see: another was first."""
+    log.info("refused by the database: %s", error.orig)
+    return problem(
+        409, "conflict", "It clashes with something that exists or is still used; read it again."
+    )
 
 
 def handle_unexpected(error: Exception) -> Response:
@@ -216,7 +231,8 @@ def init_app(app: Flask) -> None:
     """Make every error of `app` leave in one shape."""
     app.register_error_handler(ContentError, handle_content_error)
     app.register_error_handler(HTTPException, handle_http_exception)
-    app.register_error_handler(OperationalError, handle_database_busy)
+    app.register_error_handler(OperationalError, handle_database_away)
+    app.register_error_handler(IntegrityError, handle_integrity)
     app.register_error_handler(Exception, handle_unexpected)
 
 

@@ -33,6 +33,7 @@ __all__ = [
     "actor_of",
     "authorise",
     "current_actor",
+    "current_token_id",
     "require_action",
     "require_user",
 ]
@@ -72,6 +73,13 @@ def current_actor() -> Actor:
     if "actor" not in g:
         g.actor = _authenticate()
     found: Actor = g.actor
+    return found
+
+
+def current_token_id() -> str | None:
+    """The id of the user token that this request came with; None for a device's."""
+    current_actor()
+    found: str | None = g.get("token_id")
     return found
 
 
