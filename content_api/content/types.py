@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from http import HTTPStatus
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -18,6 +19,7 @@ from flask import current_app
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
 from content_api.content.yaml_files import YamlRefused, read_yaml
+from content_api.problems import ContentError
 from package_format.canonical import canonical_json, sha256_hex
 from package_format.languages import canonical_tag, is_language_tag
 
@@ -58,8 +60,11 @@ _CHOICE_RULE = validate.Regexp(
 )
 
 
-class TypesRefused(ValueError):
+class TypesRefused(ContentError):
     """The content types cannot be used; one line names file, field and what was expected."""
+
+    code = "types-refused"
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,9 +41,9 @@ class _Loader(yaml.SafeLoader):
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         if self.check_event(yaml.AliasEvent):
-            event = self.get_event()
+            event = self.get_event()  # type: ignore[no-untyped-call]
             raise ComposerError(None, None, "aliases (*name) are not taken", event.start_mark)
-        event = self.peek_event()
+        event = self.peek_event()  # type: ignore[no-untyped-call]
         if getattr(event, "anchor", None):
             raise ComposerError(None, None, "anchors (&name) are not taken", event.start_mark)
         if getattr(event, "tag", None):
@@ -90,7 +90,8 @@ _Loader.add_implicit_resolver(
 )
 _Loader.add_constructor("tag:yaml.org,2002:float", _Loader.construct_number)
 _Loader.add_constructor(
-    "tag:yaml.org,2002:map", lambda loader, node: loader.construct_mapping(node)
+    "tag:yaml.org,2002:map",
+    lambda loader, node: loader.construct_mapping(node),  # type: ignore[arg-type]
 )
 _Loader.add_constructor(
     "tag:yaml.org,2002:seq",

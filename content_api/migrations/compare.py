@@ -1,7 +1,7 @@
 """What the models have that the migrations have not made, and the step that would make it.
 
-    python -m content_api.migrations.compare            list the differences; exit code 1 if any
-    python -m content_api.migrations.compare --print    the next step, as Python to be edited
+python -m content_api.migrations.compare            list the differences; exit code 1 if any
+python -m content_api.migrations.compare --print    the next step, as Python to be edited
 """
 
 from __future__ import annotations
@@ -38,7 +38,9 @@ def next_step(connection: Connection) -> str:
         return "pass"
     code = render_python_code(script.upgrade_ops, render_as_batch=False, migration_context=context)
     # A migration names what the database sees, not our classes, which may change later.
-    code = re.sub(r"content_api\.database\.UTCDateTime\([^)]*\)", "sa.DateTime(timezone=True)", code)
+    code = re.sub(
+        r"content_api\.database\.UTCDateTime\([^)]*\)", "sa.DateTime(timezone=True)", code
+    )
     return re.sub(r"sa\.JSON\(\)\.with_variant\(.*?\)\), 'postgresql'\)", "DOCUMENT", code)
 
 

@@ -50,7 +50,8 @@ def upgrade(engine: Engine, revision: str = "head") -> None:
             # Rebuilding a table drops the old one: cascades would empty its children. The
             # pragma means something outside a transaction only.
             driver = plain.connection.driver_connection
-            assert driver is not None  # noqa: S101  a connected engine has one
+            if driver is None:
+                raise RuntimeError("expected a connected engine")
             driver.execute("PRAGMA foreign_keys = OFF")
         try:
             connection = plain.execution_options(lampisterie_write=True)

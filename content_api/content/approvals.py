@@ -1,0 +1,206 @@
+"""Approvals: for an entry and a scope, the revision that may be published."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from content_api.accounts.access import authorise
+from content_api.accounts.audit import record
+from content_api.accounts.rules import Actor
+from content_api.content.document import SHARED, flatten
+from content_api.content.index import update_references
+from content_api.content.models import Approval, ApprovalLog, Entry, Revision
+from content_api.content.types import ContentTypes, content_types
+from content_api.database import utc_now
+from content_api.languages.models import Language
+from content_api.problems import Conflict, NotFound, Refused
+
+
+def approve(
+    session: Session,
+    actor: Actor,
+    entry_id: str,
+    scope: str,
+    rev: int,
+    *,
+    types: ContentTypes | None = None,
+) -> Approval:
+    """Let revision `rev` of an entry be published in `scope`: a language, or `*`.
+
+    A scope without any value may be approved: the entry is then shown in that language
+    with what its fallback languages say.
+
+    Raises:
+        NotFound: no such entry or revision.
+        Refused: `scope` is no language of this server.
+        Forbidden: the actor may not approve this type in this scope.
+    """
+    types = types or content_types()
+    entry = _lock(session, entry_id)
+    authorise(actor, "entry.approve", entry_type=entry.type, scopes=(scope,))
+    check_scope(session, scope)
+    _check_revision(session, entry_id, rev)
+    row = session.get(Approval, (entry_id, scope), populate_existing=True)
+    before = row.rev if row else None
+    if row is not None and before == rev:
+        return row
+    if row is None:
+        row = Approval(entry_id=entry_id, scope=scope)
+        session.add(row)
+    row.rev = rev
+    row.approved_by = actor.id
+    row.approved_at = utc_now()
+    _moved(session, actor, types, entry, scope, before, rev)
+    return row
+
+
+def withdraw(
+    session: Session,
+    actor: Actor,
+    entry_id: str,
+    scope: str,
+    *,
+    types: ContentTypes | None = None,
+) -> None:
+    """Take an approval back: the next release leaves the scope out.
+
+    Raises:
+        NotFound: no such entry, or the scope is not approved.
+        Forbidden: the actor may not approve this type in this scope.
+    """
+    types = types or content_types()
+    entry = _lock(session, entry_id)
+    authorise(actor, "entry.approve", entry_type=entry.type, scopes=(scope,))
+    row = session.get(Approval, (entry_id, scope)) if len(scope) <= 35 else None
+    if row is None:
+        raise NotFound(f"{entry_id} is not approved in {scope[:40]!r}.")
+    before = row.rev
+    session.delete(row)
+    _moved(session, actor, types, entry, scope, before, None)
+
+
+def approvals(session: Session, ids: Iterable[str]) -> dict[str, dict[str, Approval]]:
+    """The approvals of each entry of `ids`, by scope."""
+    wanted = list(ids)
+    found: dict[str, dict[str, Approval]] = {entry_id: {} for entry_id in wanted}
+    for part in _parts(wanted):
+        rows = session.scalars(
+            select(Approval).where(Approval.entry_id.in_(part)).order_by(Approval.scope)
+        )
+        for row in rows:
+            found[row.entry_id][row.scope] = row
+    return found
+
+
+def approval_log(session: Session, entry_id: str, limit: int = 200) -> list[ApprovalLog]:
+    """The newest moves of an entry's approvals, newest first."""
+    query = select(ApprovalLog).where(ApprovalLog.entry_id == entry_id)
+    return list(session.scalars(query.order_by(ApprovalLog.id.desc()).limit(limit)))
+
+
+def approved_documents(
+    session: Session, ids: Iterable[str]
+) -> dict[str, dict[str, dict[str, Any]]]:
+    """For each entry of `ids` that has an approval: the approved document of each scope.
+
+    Documents are shared between scopes approved at the same revision: read, never change.
+    """
+    found: dict[str, dict[str, dict[str, Any]]] = {}
+    for part in _parts(dict.fromkeys(ids)):
+        pointers = session.execute(
+            select(Approval.entry_id, Approval.scope, Approval.rev)
+            .where(Approval.entry_id.in_(part))
+            .order_by(Approval.entry_id, Approval.scope)
+        ).all()
+        bodies = {
+            (entry_id, rev): body
+            for entry_id, rev, body in session.execute(
+                select(Revision.entry_id, Revision.rev, Revision.body).where(
+                    Revision.id.in_(
+                        select(Revision.id)
+                        .join(
+                            Approval,
+                            (Approval.entry_id == Revision.entry_id)
+                            & (Approval.rev == Revision.rev),
+                        )
+                        .where(Approval.entry_id.in_(part))
+                    )
+                )
+            )
+        }
+        for entry_id, scope, rev in pointers:
+            found.setdefault(entry_id, {})[scope] = bodies[entry_id, rev]
+    return found
+
+
+def check_scope(session: Session, scope: str) -> None:
+    """Refuse a scope that is neither `*` nor a language.
+
+    Raises:
+        Refused: with the languages there are.
+    """
+    if scope == SHARED:
+        return
+    tags = list(session.scalars(select(Language.tag).order_by(Language.position, Language.tag)))
+    if scope not in tags:
+        message = f"expected * or one of {', '.join(tags)}, got {scope[:40]!r}"
+        raise Refused(
+            f"scope: {message}.",
+            errors=[{"pointer": "/scope", "code": "invalid", "message": message}],
+        )
+
+
+def _moved(
+    session: Session,
+    actor: Actor,
+    types: ContentTypes,
+    entry: Entry,
+    scope: str,
+    before: int | None,
+    after: int | None,
+) -> None:
+    session.add(
+        ApprovalLog(entry_id=entry.id, scope=scope, from_rev=before, to_rev=after, by=actor.id)
+    )
+    session.flush()
+    kind = types.find_type(entry.type)
+    if kind is None:
+        raise Conflict(f"{entry.id} is of the type {entry.type}, which this server does not have.")
+    head = session.scalar(
+        select(Revision.body).where(Revision.entry_id == entry.id, Revision.rev == entry.head_rev)
+    )
+    update_references(session, types, kind, entry.id, flatten(head or {}))
+    record(
+        session,
+        actor,
+        "entry.approve" if after else "entry.withdraw",
+        f"entry/{entry.id}",
+        revision=before,
+        details={"scope": scope, "rev": after},
+    )
+
+
+def _check_revision(session: Session, entry_id: str, rev: int) -> None:
+    found = None
+    if 0 < rev < 2**31:
+        found = session.scalar(
+            select(Revision.id).where(Revision.entry_id == entry_id, Revision.rev == rev)
+        )
+    if found is None:
+        raise NotFound(f"There is no revision {rev} of {entry_id}.")
+
+
+def _lock(session: Session, entry_id: str) -> Entry:
+    from content_api.content.service import lock_entry
+
+    return lock_entry(session, entry_id)
+
+
+def _parts(ids: Iterable[str], size: int = 500) -> Iterable[list[str]]:
+    wanted = list(ids)
+    for start in range(0, len(wanted), size):
+        yield wanted[start : start + size]

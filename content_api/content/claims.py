@@ -1,0 +1,334 @@
+"""The ledger of translation claims, and the status read from it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from content_api.accounts.access import authorise
+from content_api.accounts.audit import record
+from content_api.accounts.rules import Actor
+from content_api.content.document import Pair, flatten
+from content_api.content.index import text_values
+from content_api.content.models import CLAIM_STATES, Claim, Entry, Revision, Unit
+from content_api.content.translation import EMPTY, Segment, StatusReader, difference, text_hash
+from content_api.content.types import ContentType, ContentTypes, content_types
+from content_api.languages.models import Language
+from content_api.problems import NotFound, Refused
+
+
+@dataclass(frozen=True, slots=True)
+class TextStatus:
+    """One text of an entry in one language, beside the text it is translated from."""
+
+    path: str
+    language: str
+    status: str
+    value: str | None
+    source_language: str
+    source: str | None
+    by: str | None
+    changes: tuple[Segment, ...]
+    """What changed in the source since; empty unless outdated."""
+
+
+def sources(session: Session) -> dict[str, str | None]:
+    """For each language, in order, the one it is translated from."""
+    rows = session.execute(
+        select(Language.tag, Language.source).order_by(Language.position, Language.tag)
+    )
+    return dict(rows.tuples().all())
+
+
+def status_readers(session: Session, ids: Iterable[str]) -> dict[str, StatusReader]:
+    """A status reader for each entry of `ids`, in three queries whatever their number."""
+    wanted = list(ids)
+    units: dict[str, dict[Pair, str]] = {entry_id: {} for entry_id in wanted}
+    ledger: dict[str, list[Claim]] = defaultdict(list)
+    for start in range(0, len(wanted), 500):
+        part = wanted[start : start + 500]
+        rows = session.execute(
+            select(Unit.entry_id, Unit.path, Unit.scope, Unit.value_sha256).where(
+                Unit.entry_id.in_(part)
+            )
+        )
+        for entry_id, path, scope, sha256 in rows:
+            units[entry_id][path, scope] = sha256
+        claims = session.scalars(select(Claim).where(Claim.entry_id.in_(part)).order_by(Claim.id))
+        for claim in claims:
+            ledger[claim.entry_id].append(claim)
+    from_languages = sources(session)
+    return {
+        entry_id: StatusReader(units[entry_id], ledger[entry_id], from_languages)
+        for entry_id in wanted
+    }
+
+
+def translation_status(
+    session: Session,
+    entry_id: str,
+    languages: Iterable[str] | None = None,
+    *,
+    types: ContentTypes | None = None,
+) -> dict[str, list[TextStatus]]:
+    """The status of every text of an entry in each language that is translated into.
+
+    Raises:
+        NotFound: no such entry.
+    """
+    entry, revision = _head(session, entry_id)
+    kind = (types or content_types()).find_type(entry.type)
+    if kind is None:
+        return {}
+    texts = text_values(types or content_types(), kind, flatten(revision.body))
+    reader = status_readers(session, [entry_id])[entry_id]
+    wanted = [tag for tag, source in reader.sources.items() if source is not None]
+    if languages is not None:
+        wanted = [tag for tag in wanted if tag in set(languages)]
+    bodies = _source_bodies(session, reader, entry_id, wanted)
+    return {
+        tag: [
+            _text_status(reader, texts, bodies, path, tag, status)
+            for path, status in reader.statuses(tag).items()
+        ]
+        for tag in wanted
+    }
+
+
+def make_claim(
+    session: Session,
+    actor: Actor,
+    entry_id: str,
+    path: str,
+    language: str,
+    state: str,
+    *,
+    source: str | None = None,
+    note: str | None = None,
+    types: ContentTypes | None = None,
+) -> Claim:
+    """Say that the text at `path` translates the source text as both stand now.
+
+    `reviewed` needs the right to approve the language, the other states to write it.
+
+    Raises:
+        NotFound: no such entry, or no text there.
+        Refused: an original language, or a source without a text.
+        Forbidden: the actor may not.
+    """
+    types = types or content_types()
+    from content_api.content.service import lock_entry
+
+    entry = lock_entry(session, entry_id)
+    if state not in CLAIM_STATES:
+        raise Refused(f"state: expected one of {', '.join(CLAIM_STATES)}, got {state[:40]!r}.")
+    action = "entry.approve" if state == "reviewed" else "entry.write"
+    authorise(actor, action, entry_type=entry.type, scopes=(language,))
+    source = source or sources(session).get(language)
+    if source is None or source == language:
+        raise Refused(
+            f"language: expected a language that is translated into, got {language!r:.40}."
+        )
+    units = _units(session, entry_id, path)
+    if language not in units:
+        raise NotFound(f"{entry_id} has no text at {path[:80]!r} in {language[:40]}.")
+    if units.get(source, EMPTY) == EMPTY:
+        raise Refused(f"source: {entry_id} has no text at {path} in {source[:40]}.")
+    claim = Claim(
+        entry_id=entry_id,
+        path=path,
+        scope=language,
+        value_sha256=units[language],
+        source_scope=source,
+        source_sha256=units[source],
+        source_rev=entry.head_rev,
+        state=state,
+        note=note,
+        by=actor.id,
+    )
+    session.add(claim)
+    session.flush()
+    record(
+        session,
+        actor,
+        "translation.claim",
+        f"entry/{entry_id}",
+        revision=entry.head_rev,
+        details={"path": path, "language": language, "state": state, "source": source},
+    )
+    return claim
+
+
+def claim_saved(
+    session: Session, actor: Actor, types: ContentTypes, kind: ContentType, revision: Revision
+) -> None:
+    """Claim each translation that a revision changed as made from the source beside it.
+
+    Where the ledger already tells of this pair of texts, it is left to tell: a restored
+    review stays a review.
+    """
+    texts = text_values(types, kind, flatten(revision.body))
+    from_languages = sources(session)
+    changed = {(path, scope) for path, scope in revision.touched}
+    wanted: list[Claim] = []
+    for path, scope in sorted(changed & texts.keys()):
+        source_scope = from_languages.get(scope)
+        source = texts.get((path, source_scope)) if source_scope else None
+        value = texts[path, scope]
+        if source_scope is None or source is None or value is None:
+            continue
+        wanted.append(
+            Claim(
+                entry_id=revision.entry_id,
+                path=path,
+                scope=scope,
+                value_sha256=text_hash(value),
+                source_scope=source_scope,
+                source_sha256=text_hash(source),
+                source_rev=revision.rev,
+                state="translated",
+                by=actor.id,
+            )
+        )
+    _add_new(session, revision.entry_id, wanted)
+
+
+def carry_claims(
+    session: Session,
+    actor: Actor,
+    types: ContentTypes,
+    kind: ContentType,
+    entry_id: str,
+    before: Revision,
+    after: Revision,
+    paths: frozenset[str],
+) -> None:
+    """A minor edit of a source: what was current for the old text is current for the new one."""
+    old = text_values(types, kind, flatten(before.body))
+    new = text_values(types, kind, flatten(after.body))
+    units = {pair: text_hash(value) for pair, value in old.items()}
+    claims = session.scalars(select(Claim).where(Claim.entry_id == entry_id).order_by(Claim.id))
+    reader = StatusReader(units, claims, sources(session))
+    edited = {(path, scope) for path, scope in after.touched if path in paths}
+    wanted: list[Claim] = []
+    for path, scope in sorted(new):
+        claim = reader.valid_claim(path, scope)
+        if claim is None or (path, claim.source_scope) not in edited or (path, scope) in edited:
+            continue
+        source = new.get((path, claim.source_scope))
+        if source is None:
+            continue
+        wanted.append(
+            Claim(
+                entry_id=entry_id,
+                path=path,
+                scope=scope,
+                value_sha256=claim.value_sha256,
+                source_scope=claim.source_scope,
+                source_sha256=text_hash(source),
+                source_rev=after.rev,
+                state=claim.state,
+                carried=True,
+                by=actor.id,
+            )
+        )
+    _add_new(session, entry_id, wanted)
+
+
+def claim_rows(session: Session, entry_id: str, limit: int = 200) -> list[Claim]:
+    """The newest claims of an entry, newest first."""
+    query = select(Claim).where(Claim.entry_id == entry_id).order_by(Claim.id.desc())
+    return list(session.scalars(query.limit(limit)))
+
+
+def _add_new(session: Session, entry_id: str, wanted: list[Claim]) -> None:
+    if not wanted:
+        return
+    rows = session.execute(
+        select(
+            Claim.path, Claim.scope, Claim.value_sha256, Claim.source_scope, Claim.source_sha256
+        ).where(Claim.entry_id == entry_id)
+    )
+    known = {tuple(row) for row in rows}
+    for claim in wanted:
+        pair = (
+            claim.path,
+            claim.scope,
+            claim.value_sha256,
+            claim.source_scope,
+            claim.source_sha256,
+        )
+        if pair not in known:
+            session.add(claim)
+    session.flush()
+
+
+def _head(session: Session, entry_id: str) -> tuple[Entry, Revision]:
+    row = session.execute(
+        select(Entry, Revision)
+        .join(Revision, (Revision.entry_id == Entry.id) & (Revision.rev == Entry.head_rev))
+        .where(Entry.id == entry_id)
+    ).first()
+    if row is None:
+        raise NotFound(f"There is no entry {entry_id[:64]!r}.")
+    return row[0], row[1]
+
+
+def _units(session: Session, entry_id: str, path: str) -> dict[str, str]:
+    rows = session.execute(
+        select(Unit.scope, Unit.value_sha256).where(Unit.entry_id == entry_id, Unit.path == path)
+    )
+    return dict(rows.tuples().all())
+
+
+def _source_bodies(
+    session: Session, reader: StatusReader, entry_id: str, tags: Iterable[str]
+) -> Mapping[int, Any]:
+    """The documents that outdated translations were made from, by revision."""
+    revs = set()
+    for tag in tags:
+        for path, status in reader.statuses(tag).items():
+            claim = reader.last_claim(path, tag)
+            if status == "outdated" and isinstance(claim, Claim):
+                revs.add(claim.source_rev)
+    if not revs:
+        return {}
+    rows = session.execute(
+        select(Revision.rev, Revision.body).where(
+            Revision.entry_id == entry_id, Revision.rev.in_(revs)
+        )
+    )
+    return {rev: flatten(body) for rev, body in rows}
+
+
+def _text_status(
+    reader: StatusReader,
+    texts: Mapping[Pair, Any],
+    bodies: Mapping[int, Mapping[Pair, Any]],
+    path: str,
+    tag: str,
+    status: str,
+) -> TextStatus:
+    claim = reader.last_claim(path, tag)
+    source_language = (claim.source_scope if claim else None) or reader.sources[tag] or tag
+    source = texts.get((path, source_language))
+    changes: tuple[Segment, ...] = ()
+    if status == "outdated" and isinstance(claim, Claim):
+        old = bodies.get(claim.source_rev, {}).get((path, source_language))
+        if isinstance(old, str) and isinstance(source, str) and old != source:
+            changes = tuple(difference(old, source))
+    return TextStatus(
+        path=path,
+        language=tag,
+        status=status,
+        value=texts.get((path, tag)),
+        source_language=source_language,
+        source=source,
+        by=claim.by if isinstance(claim, Claim) else None,
+        changes=changes,
+    )
