@@ -1,0 +1,1 @@
+"""What partners read: live releases by language, maps, tours, and the web player."""
