@@ -10,6 +10,7 @@ import logging
 import os
 import random
 import signal
+import socket
 import threading
 from collections.abc import Callable
 from datetime import datetime
@@ -148,6 +149,25 @@ class Agent:
         return version
 
 
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that takes connections at `host` and `port`; 0 picks a free port.
+
+    Raises:
+        KioskError: the port is taken, not allowed, or no address of this machine.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        found = socket.create_server((host, port), family=family, backlog=128)
+    except OSError as error:
+        raise KioskError(
+            f"expected to serve at {host} port {port}, got: {error.strerror}: "
+            "choose another with --port"
+        ) from error
+    # A film is read in pieces as large as this buffer, and loopback's own is megabytes.
+    found.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 128 * 1024)
+    return found
+
+
 def serve(
     data: DataDir,
     *,
@@ -165,20 +185,15 @@ def serve(
     """
     from waitress.server import create_server
 
-    try:
-        server = create_server(
-            Kiosk(data),
-            host=host,
-            port=port,
-            threads=8,
-            ident=None,
-            clear_untrusted_proxy_headers=True,
-        )
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise KioskError(
-            f"expected to serve at {host} port {port}, got: {reason}: choose another with --port"
-        ) from error
+    listening = listen(host, port)
+    server = create_server(
+        Kiosk(data),
+        sockets=[listening],
+        threads=4,
+        ident=None,
+        clear_untrusted_proxy_headers=True,
+    )
+    address, taken = listening.getsockname()[:2]
 
     def end(number: int, frame: FrameType | None) -> None:
         raise SystemExit(0)
@@ -187,7 +202,7 @@ def serve(
     if agent is not None:
         agent.start()
     try:
-        ready(f"http://{host}:{server.effective_port}/")
+        ready(f"http://{f'[{address}]' if ':' in address else address}:{taken}/")
         server.run()
     except SystemExit:
         pass

@@ -145,7 +145,10 @@ def _send(
 def _refusal(reply: Reply, url: str, refused: type[KioskError]) -> KioskError:
     """The error for an answer that is no success, in the server's own words if it has any."""
     if reply.status >= 500 or (reply.status == 429 and refused is DeviceRefused):
-        return OriginTrouble(f"expected an answer from {_host(url)}, got status {reply.status}")
+        words = f"expected an answer from {_host(url)}, got status {reply.status}"
+        if reply.headers.get("content-type", "").startswith("application/problem+json"):
+            words += f": {str(json_object(reply, url).get('detail'))[:300]}"
+        return OriginTrouble(words)
     problem = json_object(reply, url)
     code = problem.get("code")
     words = problem.get("detail") or problem.get("title") or f"status {reply.status}"

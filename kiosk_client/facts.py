@@ -94,7 +94,15 @@ def device_facts(data: DataDir, now: datetime) -> dict[str, Any]:
 def heartbeat_facts(data: DataDir, now: datetime) -> dict[str, Any]:
     """The facts the device API takes: `device_facts` without what only a person here needs."""
     found = device_facts(data, now)
+    found["complete"] = found["active"] if found["complete"] else None
     found["clock"] = {key: found["clock"][key] for key in ("trusted", "offset_seconds")}
+    if found["last_sync"]:
+        found["last_sync"] = {
+            key: found["last_sync"][key] for key in ("at", "outcome", "error_code")
+        }
+    found["faults"] = [
+        {"code": fault["code"], "message": fault["message"][:500]} for fault in found["faults"]
+    ]
     return found
 
 

@@ -11,7 +11,6 @@ import hashlib
 import json
 import logging
 import mimetypes
-import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -52,7 +51,7 @@ _TYPES = {
     ".wasm": "application/wasm",
     ".txt": "text/plain; charset=utf-8",
 }
-_READ = 256 * 1024
+_READ = 64 * 1024
 
 log = logging.getLogger("kiosk_client.server")
 
@@ -295,11 +294,12 @@ def _send(
         return _text(start_response, 404, "gone from the disk")
     file.seek(decided.start)
     start_response(_status(decided.status), [*headers, *extra])
-    size = decided.stop - decided.start
     wrapper = environ.get("wsgi.file_wrapper")
-    if wrapper is not None and decided.stop == os.fstat(file.fileno()).st_size:
+    if wrapper is not None:
+        # waitress sends from the file's position up to Content-Length, as the socket takes it;
+        # pieces handed over one by one pile up in memory when a browser reads slowly.
         return wrapper(file, _READ)  # type: ignore[no-any-return]
-    return _pieces(file, size)
+    return _pieces(file, decided.stop - decided.start)
 
 
 def _pieces(file: IO[bytes], size: int) -> Iterator[bytes]:

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from waitress.server import create_server
 
+from kiosk_client.agent import listen
 from kiosk_client.server import CSP, is_expired, venue_day
 from kiosk_client.server import Kiosk as Application
 from kiosk_client.store import STAMP_NS
@@ -53,13 +54,14 @@ class Screen:
 
 @contextmanager
 def screen_of(kiosk: Kiosk, player: Path) -> Iterator[Screen]:
+    listening = listen("127.0.0.1", 0)
     server = create_server(
-        Application(kiosk.data, player=player, now=kiosk.now), host="127.0.0.1", port=0, threads=4
+        Application(kiosk.data, player=player, now=kiosk.now), sockets=[listening], threads=4
     )
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     try:
-        yield Screen(server.effective_port)
+        yield Screen(listening.getsockname()[1])
     finally:
         # In its own loop: closing from another thread pulls the socket from under select().
         # It may wake by itself between taking the order and being woken.
