@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 IMMUTABLE = "public, max-age=31536000, immutable"
 
@@ -85,7 +86,7 @@ def answer(method: str, request: Mapping[str, str], file: StaticFile) -> Answer:
     return Answer(200, tuple(headers), 0, size, use_gzip, body=method != "HEAD")
 
 
-def parse_range(header: str, size: int) -> tuple[int, int] | None | bool:
+def parse_range(header: str, size: int) -> tuple[int, int] | Literal[False] | None:
     """Half-open (start, stop) of one byte range.
 
     None: not one valid range, to be ignored. False: a range outside the file.
