@@ -126,7 +126,7 @@ def _summaries(
 ) -> list[EntrySummary]:
     ids = [entry.id for entry in entries]
     pointers = approvals(session, ids)
-    bodies = dict(
+    bodies: dict[str, Any] = dict(
         session.execute(
             select(Entry.id, Revision.body)
             .join(Revision, (Revision.entry_id == Entry.id) & (Revision.rev == Entry.head_rev))

@@ -19,7 +19,7 @@ from content_api.content.values import ValueRefused, clean_value, publishing_fau
 from package_format.languages import is_language_tag
 
 
-class ValueField(fields.Field):
+class ValueField(fields.Field[Any]):
     """A value of one field's kind; null is a value: intentionally empty."""
 
     def __init__(self, declared: Field, **options: Any) -> None:
@@ -88,9 +88,9 @@ def _scope(text: str) -> None:
         raise ValidationError(f"expected * or a language tag, got {text!r:.40}")
 
 
-def _by_scope(declared: Field) -> fields.Field:
+def _by_scope(declared: Field) -> fields.Field[Any]:
     if declared.localized:
-        keys: fields.Field = fields.String(validate=_scope)
+        keys: fields.Field[Any] = fields.String(validate=_scope)
     else:
         keys = fields.String(
             validate=validate.Equal(SHARED, error="expected the scope *, got {input!r}")
@@ -129,7 +129,7 @@ def _draft(types: ContentTypes, kind: ContentType) -> type[Schema]:
     )
 
 
-class BlockField(fields.Field):
+class BlockField(fields.Field[Any]):
     """A block: its `type` says which fields it may have."""
 
     def __init__(self, types: ContentTypes, declared: Field, **options: Any) -> None:
@@ -142,7 +142,8 @@ class BlockField(fields.Field):
     def _deserialize(self, value: Any, attr: Any, data: Any, **_kwargs: Any) -> Any:
         if not isinstance(value, dict) or not value.keys() <= {"type", "fields"}:
             raise ValidationError("expected type and fields")
-        schema = self.schemas.get(value.get("type")) if isinstance(value.get("type"), str) else None
+        block_type = value.get("type")
+        schema = self.schemas.get(block_type) if isinstance(block_type, str) else None
         if schema is None:
             raise ValidationError(f"type: expected one of {', '.join(self.schemas)}")
         return {"type": value["type"], "fields": schema.load(value.get("fields") or {})}
@@ -160,7 +161,7 @@ def _publish(kind: ContentType) -> type[Schema]:
 
 
 def _delivery(kind: ContentType) -> type[Schema]:
-    shown = {found.id: fields.Raw() for found in kind.fields}
+    shown: dict[str, fields.Field[Any]] = {found.id: fields.Raw() for found in kind.fields}
     name = _class_name(kind.id)
     return Schema.from_dict(
         {

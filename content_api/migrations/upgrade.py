@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from alembic import command
 from alembic.config import Config
@@ -45,13 +46,12 @@ def upgrade(engine: Engine, revision: str = "head") -> None:
         SchemaTooNew: the database has a schema that this release does not know.
     """
     sqlite = engine.dialect.name == "sqlite"
+    driver: Any = None
     with engine.connect() as plain:
         if sqlite:
             # Rebuilding a table drops the old one: cascades would empty its children. The
             # pragma means something outside a transaction only.
             driver = plain.connection.driver_connection
-            if driver is None:
-                raise RuntimeError("expected a connected engine")
             driver.execute("PRAGMA foreign_keys = OFF")
         try:
             connection = plain.execution_options(lampisterie_write=True)
