@@ -12,20 +12,21 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
-from sqlalchemy import Engine
-from sqlalchemy.exc import OperationalError
-from sqlalchemy.orm import Session
 
-from content_api.database import open_engine, read_session, write_session
-from content_api.problems import ContentError, NotReady
-from content_api.settings import Settings, SettingsError, load_settings
+# Flask and SQLAlchemy take half a second to import: `--help` must not wait for them.
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+    from sqlalchemy.exc import OperationalError
+    from sqlalchemy.orm import Session
+
+    from content_api.settings import Settings
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -40,16 +41,17 @@ class CommandGroup(click.Group):
         """Run a command."""
         try:
             return super().invoke(ctx)
-        except (ContentError, SettingsError) as error:
-            _fail(error)
-        except OperationalError as error:
-            _fail(NotReady(f"the database cannot be used: {_first_line(error)}"))
-        except OSError as error:
-            if isinstance(error, BrokenPipeError):
-                # The reader of our output went away, as `head` does: nobody is left to tell.
-                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-                sys.exit(1)
-            _fail(error)
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except BrokenPipeError:
+            # The reader of our output went away, as `head` does: nobody is left to tell.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(1)
+        except Exception as error:
+            line = _line_for(error)
+            if line is None:
+                raise
+            _fail(line, getattr(error, "errors", ()))
 
 
 def with_settings(function: Function) -> Function:
@@ -63,6 +65,8 @@ def with_settings(function: Function) -> Function:
     )
     @functools.wraps(function)
     def wrapped(*args: Any, data_dir: Path | None, **kwargs: Any) -> Any:
+        from content_api.settings import load_settings
+
         given = data_dir or click.get_current_context().find_root().params.get("data_dir")
         return function(load_settings(data_dir=given), *args, **kwargs)
 
@@ -81,6 +85,8 @@ def writing(settings: Settings) -> Iterator[Session]:
     Raises:
         NotReady: the database was not prepared for this version.
     """
+    from content_api.database import write_session
+
     with database_of(settings) as engine, write_session(engine) as session:
         yield session
 
@@ -92,6 +98,8 @@ def reading(settings: Settings) -> Iterator[Session]:
     Raises:
         NotReady: the database was not prepared for this version.
     """
+    from content_api.database import read_session
+
     with database_of(settings) as engine, read_session(engine) as session:
         yield session
 
@@ -103,6 +111,8 @@ def database_of(settings: Settings) -> Iterator[Engine]:
     Raises:
         NotReady: the database was not prepared for this version.
     """
+    from content_api.database import open_engine
+
     check_prepared(settings)
     engine = open_engine(settings.database_url)
     try:
@@ -117,7 +127,11 @@ def check_prepared(settings: Settings) -> None:
     Raises:
         NotReady: says what to run.
     """
+    from sqlalchemy.exc import OperationalError
+
+    from content_api.database import open_engine
     from content_api.migrations.upgrade import current_revision, head_revision
+    from content_api.problems import NotReady
 
     path = settings.database_url.removeprefix("sqlite:///")
     if path != settings.database_url and not Path(path).is_file():
@@ -128,7 +142,7 @@ def check_prepared(settings: Settings) -> None:
         with engine.connect() as connection:
             found = current_revision(connection)
     except OperationalError as error:
-        raise NotReady(f"the database cannot be used: {_first_line(error)}") from error
+        raise NotReady(_database_line(error)) from error
     finally:
         engine.dispose()
     if found != head_revision():
@@ -152,10 +166,27 @@ def set_up_logging(*, verbose: bool = False) -> None:
     )
 
 
-def _fail(error: Exception) -> None:
-    message = error.message if isinstance(error, ContentError) else _os_line(error)
-    click.echo(f"content-api: {message}", err=True)
-    findings = error.errors if isinstance(error, ContentError) else []
+def _line_for(error: Exception) -> str | None:
+    """What to tell of an error that is no fault of ours; None for a fault."""
+    from sqlalchemy.exc import OperationalError
+
+    from content_api.problems import ContentError
+    from content_api.settings import SettingsError
+
+    if isinstance(error, ContentError):
+        return error.message
+    if isinstance(error, SettingsError):
+        return str(error)
+    if isinstance(error, OperationalError):
+        return _database_line(error)
+    if isinstance(error, OSError):
+        reason = error.strerror or str(error)
+        return f"{error.filename}: {reason}" if error.filename else reason
+    return None
+
+
+def _fail(line: str, findings: Sequence[Mapping[str, Any]]) -> None:
+    click.echo(f"content-api: {line}", err=True)
     for finding in findings[:MAX_FINDINGS]:
         place = " ".join(str(finding[name]) for name in ("pointer", "scope") if finding.get(name))
         click.echo(f"  {place}: {finding.get('message', '')}", err=True)
@@ -164,14 +195,8 @@ def _fail(error: Exception) -> None:
     sys.exit(1)
 
 
-def _os_line(error: Exception) -> str:
-    if isinstance(error, OSError) and error.strerror:
-        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
-    return str(error)
-
-
-def _first_line(error: OperationalError) -> str:
-    return str(error.orig).strip().splitlines()[0]
+def _database_line(error: OperationalError) -> str:
+    return f"the database cannot be used: {str(error.orig).strip().splitlines()[0]}"
 
 
 def _json_value(value: Any) -> Any:
