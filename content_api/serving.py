@@ -63,7 +63,7 @@ def serve(
         workers_kill_timeout=STOP_TIMEOUT,
         respawn_failed_workers=True,
         log_access=False,
-        log_level=LogLevels.warning,
+        log_level=LogLevels.error,
         log_dictconfig=log_config(access_log=access_log),
     )
     where = f"[{host}]" if ":" in host else host
@@ -120,6 +120,7 @@ def log_config(*, access_log: bool) -> dict[str, Any]:
         "loggers": {
             "content_api": {"level": level},
             "content_api.access": {"level": level if access_log else "WARNING"},
-            "_granian": {"level": "WARNING"},
+            # Its warnings are advice on tuning; what stops it is an error.
+            "_granian": {"level": "ERROR"},
         },
     }
