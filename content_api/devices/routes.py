@@ -124,6 +124,7 @@ class OneDevice(MethodView):
         return _device(device), 200, {"ETag": f'"a{device.assignment_version}"'}
 
     @devices.requires("device.write")
+    @devices.versioned
     @devices.arguments(schemas.DeviceChangeSchema)
     @devices.response(200, schemas.DeviceSchema)
     def patch(self, body: dict[str, Any], device_id: str) -> Any:
@@ -181,6 +182,7 @@ class Enrolments(MethodView):
     """Codes traded for tokens."""
 
     @enrolments.public("a device has no token before it has shown its code; tries are limited")
+    @enrolments.fails(403, 429)
     @enrolments.arguments(schemas.EnrolmentSchema)
     @enrolments.response(201, schemas.EnrolledSchema)
     def post(self, body: dict[str, Any]) -> Any:
@@ -221,6 +223,7 @@ class OwnDevice(MethodView):
     """The device that asks."""
 
     @own_device.requires("device.self")
+    @own_device.versioned
     @own_device.response(200, schemas.OwnDeviceSchema)
     def get(self) -> Any:
         """What it is told to show; 304 when it knows."""

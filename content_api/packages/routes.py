@@ -54,6 +54,7 @@ class OnePackage(MethodView):
     """One package."""
 
     @packages.requires("package.read")
+    @packages.versioned
     @packages.response(200, schemas.PackageSchema)
     def get(self, slug: str) -> Any:
         """The package, with its version as ETag."""
@@ -61,6 +62,7 @@ class OnePackage(MethodView):
         return not_modified(f"v{package.version}") or _with_tag(package)
 
     @packages.requires("package.write")
+    @packages.versioned
     @packages.arguments(schemas.PackageBodySchema)
     @packages.response(200, schemas.PackageSchema)
     def put(self, body: dict[str, Any], slug: str) -> Any:
