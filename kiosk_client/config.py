@@ -136,8 +136,7 @@ def open_data_dir(root: Path, *, create: bool = False) -> DataDir:
                 "enrol first with `kiosk-client enrol URL CODE`"
             )
         if create:
-            for folder in ("sets", "metadata", "blobs", "parts"):
-                (root / folder).mkdir(mode=0o700, exist_ok=True)
+            make_folders(DataDir(root))
     except OSError as error:
         raise KioskError(
             f"expected a data directory this user may write at {root}, got: {error.strerror}"
@@ -145,6 +144,16 @@ def open_data_dir(root: Path, *, create: bool = False) -> DataDir:
     if create and not os.access(root, os.W_OK | os.X_OK):
         raise KioskError(f"expected a data directory this user may write at {root}, got read-only")
     return DataDir(root)
+
+
+def make_folders(data: DataDir) -> None:
+    """Make the folders of a data directory that are not there.
+
+    Raises:
+        OSError: the disk refused.
+    """
+    for folder in ("sets", "metadata", "blobs", "parts"):
+        (data.root / folder).mkdir(mode=0o700, exist_ok=True)
 
 
 def server_url(text: str) -> str:

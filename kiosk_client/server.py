@@ -219,16 +219,21 @@ class Kiosk:
         today = venue_day(now, playing.current.set.timezone)
         if is_expired(entry, today) and clock(self._data, now)[0]:
             return _text(start_response, 404, "no longer to be shown")
-        if not is_proven(self._store, entry.sha256, entry.size):
-            with self._lock:
-                whole = rehash(self._store, entry.sha256, entry.size)
-            if not whole:
-                log.error("%s is missing or damaged on the disk; the next sync heals it", path)
-                return _text(start_response, 404, "damaged on the disk")
+        if not is_proven(self._store, entry.sha256, entry.size) and not self._is_whole(entry):
+            log.error("%s is missing or damaged on the disk; the next sync heals it", path)
+            return _text(start_response, 404, "damaged on the disk")
         # Paths keep their name from one release to the next: the browser must ask, at no cost.
         file = StaticFile(entry.size, entry.sha256, entry.type, "no-cache")
         decided = answer(method, _request(environ), file)
         return _send(environ, start_response, decided, self._store.path(entry.sha256), ())
+
+    def _is_whole(self, entry: ManifestFile) -> bool:
+        try:
+            with self._lock:
+                return rehash(self._store, entry.sha256, entry.size)
+        except OSError as error:
+            log.error("the disk does not give %s: %s", entry.path, error)
+            return False
 
     def _page(
         self, environ: Mapping[str, Any], start_response: StartResponse, method: str, path: str

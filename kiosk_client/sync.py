@@ -34,6 +34,7 @@ from kiosk_client.config import (
     Device,
     load_assignment,
     load_device,
+    make_folders,
     save_assignment,
 )
 from kiosk_client.durable import exclusive, sweep
@@ -139,10 +140,11 @@ def sync(
         KioskError: with the code of what went wrong.
     """
     with exclusive(data.lock):
-        sweep(data.root)
-        sweep(data.sets)
         try:
             try:
+                make_folders(data)
+                sweep(data.root)
+                sweep(data.sets)
                 result = _sync(data, wire, watcher or Watcher(), reserve, workers, now)
             except OSError as error:
                 raise from_os_error(error) from error
@@ -222,7 +224,12 @@ def _assignment(
     known = load_assignment(data)
     try:
         found = ask_assignment(wire, device, known)
-    except (NoNetwork, ForeignAnswer, OriginTrouble):
+    except NoNetwork:
+        # The same host will be no nearer; another may be.
+        if known is None or device.repository_url.startswith(device.server):
+            raise
+        return known, None
+    except (ForeignAnswer, OriginTrouble):
         if known is None:
             raise
         return known, None

@@ -150,6 +150,11 @@ class Wire:
                 return response
             response.close()
             url = urljoin(url, location)
+            if _origin(url) == origin.replace("http:", "https:", 1) != origin:
+                raise ForeignAnswer(
+                    f"expected {origin} to answer, got sent to {_origin(url)}: "
+                    "enrol with that address"
+                )
             if _origin(url) != origin:
                 raise ForeignAnswer(
                     f"expected {origin} to answer, got sent to {_origin(url)}: "

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -13,6 +16,7 @@ from kiosk_client.errors import (
     DeviceRefused,
     DiskFull,
     ForeignAnswer,
+    KioskError,
     MetadataExpired,
     NewerFormat,
     NoNetwork,
@@ -433,3 +437,68 @@ def test_what_killed_writers_left_is_swept_after_an_hour(kiosk: Kiosk, origin: O
     assert not old.exists()
     assert new.exists()
     assert not (kiosk.data.metadata / "tmp1234").exists()
+
+
+def test_an_address_that_moved_to_https_is_told(kiosk: Kiosk, origin: Origin) -> None:
+    secure = origin.url.replace("http:", "https:")
+    origin.attack(".", "redirect", argument=secure)
+    with pytest.raises(ForeignAnswer, match="enrol with that address"):
+        kiosk.sync()
+
+
+def test_folders_somebody_removed_are_made_again(kiosk: Kiosk, origin: Origin) -> None:
+    origin.publish()
+    kiosk.sync()
+    for name in ("blobs", "sets", "parts", "metadata"):
+        shutil.rmtree(kiosk.data.root / name)
+    assert kiosk.sync().outcome == "repaired"
+    assert device_facts(kiosk.data, kiosk.now())["complete"]
+
+
+class Faults:
+    """Refuses the n-th call, and all later ones, of what makes bytes and names durable."""
+
+    NAMES = ("pwrite", "fsync", "replace", "rename")
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, number: int, refuse: int) -> None:
+        self.calls = 0
+        for name in self.NAMES:
+            monkeypatch.setattr(os, name, self._guard(getattr(os, name), number, refuse))
+
+    def _guard(self, real: Callable[..., Any], number: int, refuse: int) -> Callable[..., Any]:
+        def guarded(*arguments: Any) -> Any:
+            self.calls += 1
+            if self.calls >= number:
+                raise OSError(refuse, os.strerror(refuse))
+            return real(*arguments)
+
+        return guarded
+
+
+@pytest.mark.parametrize("refuse", [errno.ENOSPC, errno.EIO])
+def test_a_disk_that_refuses_any_write_leaves_the_old_set_or_the_new(
+    kiosk: Kiosk, origin: Origin, monkeypatch: pytest.MonkeyPatch, refuse: int
+) -> None:
+    origin.publish(harbour(edition=0, film=5000))
+    kiosk.sync()
+    expected = 1
+    number = 0
+    while True:
+        number += 1
+        origin.publish(harbour(edition=number, film=5000 + number))
+        with monkeypatch.context() as patch:
+            faults = Faults(patch, number, refuse)
+            failed: KioskError | None = None
+            try:
+                kiosk.sync(workers=1)
+            except KioskError as error:
+                failed = error
+        assert failed is None or isinstance(failed, DiskFull) == (refuse == errno.ENOSPC)
+        facts = device_facts(kiosk.data, kiosk.now())
+        assert facts["active"]["release"] in (expected, expected + 1)
+        assert facts["complete"]
+        if failed is None and faults.calls < number:
+            break
+        expected += 1
+        assert kiosk.sync().release == expected
+    assert number > 15
