@@ -256,6 +256,8 @@ export class Library {
       // the id is the name in the source language: a visitor who heard it can type it
       names: [plainText(entry.fields.reading), readings(entry.fields.term), entry.id],
       body: [...body, place ? this.title(place) : ''].filter(Boolean),
+      // codes and numbers are found, but make no sentence to show
+      prose: body.filter((words) => words.length > 30 || /[。、]/.test(words)),
     })
   }
 

@@ -2,6 +2,9 @@
 
 import { h } from '../dom.js'
 
+/** More choices than this would push the list itself off the screen. */
+const MOST_BUTTONS = 8
+
 /**
  * @param {import('../context.js').Context} context
  * @param {import('../release.js').Entry[]} entries
@@ -18,10 +21,17 @@ export function filterButtons(context, entries, field, choose) {
   values.sort((a, b) => known.indexOf(a) - known.indexOf(b))
   const group = h('div.filter', { role: 'group', 'aria-label': library.fieldLabel(type, field) || t('filter') })
   const press = (/** @type {string} */ value) => {
-    for (const button of group.children) button.setAttribute('aria-pressed', String(/** @type {HTMLElement} */ (button).dataset.value === value))
+    for (const button of group.querySelectorAll('button')) button.setAttribute('aria-pressed', String(button.dataset.value === value))
     choose(value)
     const count = value ? entries.filter((entry) => entry.fields[field] === value).length : entries.length
     context.announce(t('countResults', { n: count }))
+  }
+  if (values.length > MOST_BUTTONS) {
+    const label = library.fieldLabel(type, field) || t('filter')
+    const list = /** @type {HTMLSelectElement} */ (h('select.filter__list', { onchange: () => press(list.value) },
+      h('option', { value: '' }, t('all')), values.map((value) => h('option', { value }, library.choiceLabel(type, field, value)))))
+    group.append(h('label.filter__label', null, h('span', null, label), list))
+    return group
   }
   const button = (/** @type {string} */ value, /** @type {string} */ label) =>
     h('button.chip', { type: 'button', 'data-value': value, 'aria-pressed': String(value === ''), onclick: () => press(value) }, label)

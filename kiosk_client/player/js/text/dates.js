@@ -70,6 +70,8 @@ export function formatDates(start, end, language) {
   if (!first || !last || start === end) return formatDate(start, language) || formatDate(end, language)
   const same = (first.day === null) === (last.day === null) && (first.month === null) === (last.month === null)
   if (!same || instant(first) > instant(last)) return `${formatDate(start, language)} – ${formatDate(end, language)}`
+  // the platform writes Japanese ranges in digits and slashes, unlike every other date here
+  if (language.startsWith('ja')) return `${formatDate(start, language)}〜${formatDate(end, language)}`
   return formatFor(language, first).formatRange(instant(first), instant(last))
 }
 

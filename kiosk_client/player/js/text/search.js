@@ -13,15 +13,15 @@ import { normalise, queryWords } from './normalise.js'
  */
 
 /**
- * @param {{id: string, type: string, title: string, names: string[], body: string[]}} entry
+ * @param {{id: string, type: string, title: string, names: string[], body: string[], prose: string[]}} entry
  * @returns {Document}
  */
-export function makeDocument({ id, type, title, names, body }) {
+export function makeDocument({ id, type, title, names, body, prose }) {
   return {
     id, type, title,
     titleText: normalise([title, ...names].join(' | ')),
     bodyText: normalise(body.join(' | ')),
-    excerptSource: body.join(' '),
+    excerptSource: prose.join(' '),
   }
 }
 

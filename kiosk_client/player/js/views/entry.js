@@ -49,6 +49,7 @@ export function entryPage(context, route) {
           text(context, entry, 'definition', 'div.prose.prose--lead'),
           text(context, entry, 'text', 'div.prose.block'),
           narration(context, entry),
+          passages(context, entry),
           drawBlocks(context, blocks, series),
           rest.length > 0 && gallery(context, rest, series),
           tourNotes(context, entry)),
@@ -86,6 +87,15 @@ function foreignNote(context, entry) {
   if (!tags.length) return null
   const names = new Intl.ListFormat(context.language, { type: 'conjunction' }).format(tags.map((tag) => languageName(context, tag)))
   return h('p.notice', null, icon('language'), h('span', null, context.t('partlyIn', { language: names })))
+}
+
+/** Longer texts with the names that editors gave their fields. @param {Context} context @param {Entry} entry */
+function passages(context, entry) {
+  return Object.entries(entry.fields).flatMap(([name, value]) => {
+    if (PLACED.has(name) || !Array.isArray(value) || !value.some((node) => node?.t)) return []
+    const label = context.library.fieldLabel(entry.type, name)
+    return [h('section.block', null, label && h('h2.block__heading', null, label), text(context, entry, name))]
+  })
 }
 
 /** Assets of the entry itself that sound or move. @param {Context} context @param {Entry} entry */
@@ -130,6 +140,8 @@ function facts(context, entry) {
 /** @param {Context} context @param {Entry} entry @param {string} name @param {unknown} value @returns {import('../dom.js').Child} */
 function factValue(context, entry, name, value) {
   const { library } = context
+  if (value === true) return '✓'
+  if (name === 'country' && typeof value === 'string') return countryName(context, value)
   if (typeof value === 'number') return name.endsWith('_km') ? context.t('kilometres', { km: value }) : context.number(value, 2)
   if (typeof value === 'string') {
     if (library.entries.has(value) || library.assets.has(value)) return null
@@ -140,6 +152,15 @@ function factValue(context, entry, name, value) {
     return value.map((part) => library.choiceLabel(entry.type, name, part)).join(', ')
   }
   return null
+}
+
+/** @param {Context} context @param {string} code two letters */
+function countryName(context, code) {
+  try {
+    return new Intl.DisplayNames([context.language], { type: 'region' }).of(code) ?? code
+  } catch {
+    return code
+  }
 }
 
 /** How sure this is, where it comes from: there for who asks, in nobody's way. @param {Context} context @param {Entry} entry */

@@ -3,6 +3,7 @@
 import { h } from '../dom.js'
 import { languageNote, languageOf, text, titleOf } from '../context.js'
 import { filterButtons } from '../parts/filter.js'
+import { normalise } from '../text/normalise.js'
 import { plainText } from '../text/richtext.js'
 import { jumpTo } from './timeline.js'
 
@@ -34,7 +35,7 @@ export function indexLetter(key, language) {
     const at = PINYIN.findLastIndex((start) => pinyin.compare(start, first) <= 0)
     return PINYIN_LETTERS[Math.max(0, at)]
   }
-  const plain = first.normalize('NFD')[0] ?? ''
+  const plain = normalise(first)[0] ?? ''
   // a language that sorts ł apart from l heads it apart too
   const same = new Intl.Collator(language, { sensitivity: 'base' }).compare(first, plain) === 0
   const letter = same ? plain : first

@@ -88,6 +88,14 @@ function glimpseGlossary(context, entries) {
 }
 
 /** @param {Context} context @param {Entry[]} entries */
+function glimpsePlaces(context, entries) {
+  const points = entries.flatMap((entry) => pointsOf(context, entry).slice(0, 1))
+  const frame = h('div.glimpse.glimpse--map')
+  if (points.length) fillWithMap(context, frame, points, { near: true })
+  return frame
+}
+
+/** @param {Context} context @param {Entry[]} entries */
 function glimpseTours(context, entries) {
   const longest = entries.map((entry) => pointsOf(context, entry)).sort((a, b) => b.length - a.length)[0] ?? []
   const frame = h('div.glimpse.glimpse--map')
@@ -100,12 +108,12 @@ function glimpseEvents(context, entries) {
   const { today } = context.library
   const ordered = [...entries].sort((a, b) => String(a.fields.start ?? '').localeCompare(String(b.fields.start ?? '')))
   const coming = ordered.filter(({ fields }) => String(fields.end ?? fields.start ?? '') >= today)
-  return h('div.glimpse.glimpse--dates', null, (coming.length ? coming : ordered).slice(0, 3).map((entry) =>
+  return h('div.glimpse.glimpse--dates', null, (coming.length ? coming : ordered).slice(0, 2).map((entry) =>
     h('p', null, h('strong', null, datesOf(context, entry)), h('span', null, titleOf(context, entry)))))
 }
 
 /** @param {Context} context @param {Entry[]} entries */
 function glimpsePicture(context, entries) {
   const asset = entries.map((entry) => context.library.picture(entry)).find((each) => each?.kind === 'image')
-  return asset ? picture(context, asset, { cover: true, decorative: true, sizes: '60rem' }) : null
+  return asset ? picture(context, asset, { cover: true, decorative: true, sizes: '60rem' }) : glimpsePlaces(context, entries)
 }

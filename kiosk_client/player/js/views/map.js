@@ -21,6 +21,8 @@ import { loadLeaflet } from '../parts/vendor.js'
 
 /** Zoom levels beyond the whole map. */
 const CLOSER = 7
+/** Pixels that the buttons take at the foot of the map. */
+const BUTTONS_HEIGHT = 190
 /** One press moves by this share of the frame. */
 const PAN_STEP = 0.3
 
@@ -101,8 +103,10 @@ function leafletMap(L, context, frame, layers, points, narrow) {
   })
   const bounds = pkg.map?.bounds ?? boundsOf(points) ?? [-170, -60, 170, 75]
   const whole = L.latLngBounds([[bounds[1], bounds[0]], [bounds[3], bounds[2]]])
-  const home = () => map.fitBounds(whole, { animate: !still, padding: [8, 8] })
-  map.fitBounds(whole, { animate: false, padding: [8, 8] })
+  // the buttons stand in the lower corner: no place of the whole map should lie under them
+  const fit = (/** @type {boolean} */ animate) => map.fitBounds(whole, { animate, paddingTopLeft: [12, 12], paddingBottomRight: [12, Math.min(BUTTONS_HEIGHT, map.getSize().y * 0.35)] })
+  const home = () => fit(!still)
+  fit(false)
   const closest = map.getZoom() + CLOSER
   map.setMaxZoom(closest)
   map.setMinZoom(Math.max(1, map.getZoom() - (points.some((point) => !contains(bounds, point)) ? 7 : 0.5)))
