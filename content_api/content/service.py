@@ -57,6 +57,7 @@ __all__ = [
     "find_entry",
     "get_entry",
     "get_revision",
+    "put_document",
     "restore_revision",
     "save_entry",
     "translation_status",
@@ -114,9 +115,7 @@ def create_entry(
     tags = _tags(session)
     body = _applied(types, kind, {"fields": {}}, operations, tags)
     touched = changed_pairs({}, flatten(body))
-    authorise(
-        actor, "entry.write", entry_type=type_id, scopes={scope for _, scope in touched} or {SHARED}
-    )
+    authorise(actor, "entry.write", entry_type=type_id, scopes=_scopes(touched) or {SHARED})
     if session.get(Entry, entry_id) is not None:
         raise Conflict(f"There is an entry {entry_id} already.", details={"id": entry_id})
     entry = Entry(id=entry_id, type=type_id, head_rev=0)
@@ -211,23 +210,42 @@ def restore_revision(
     )  # fmt: skip
 
 
-def replace_body(
+def put_document(
     session: Session,
     actor: Actor,
+    type_id: str,
     entry_id: str,
     body: Body,
     *,
     message: str | None = None,
     types: ContentTypes | None = None,
-) -> Revision:
-    """Make `body`, checked already, an entry's newest document; unchanged makes no revision."""
+) -> tuple[str, Revision]:
+    """Make `body` an entry's newest document: `created`, `changed` or `unchanged`, and its head.
+
+    For whoever has checked the whole already, references too, and brings claims of its own.
+    """
     types = types or content_types()
+    kind = types.type(type_id)
+    if session.get(Entry, entry_id) is None:
+        touched = changed_pairs({}, flatten(body))
+        authorise(actor, "entry.write", entry_type=type_id, scopes={SHARED} | _scopes(touched))
+        entry = Entry(id=entry_id, type=type_id, head_rev=0)
+        session.add(entry)
+        session.flush()
+        revision = _add_revision(
+            session, actor, types, kind, entry, dict(body), touched, None, message,
+            check=False, claim=False,
+        )  # fmt: skip
+        details = {"type": type_id, "rev": revision.rev}
+        record(session, actor, "entry.create", f"entry/{entry_id}", details=details)
+        return "created", revision
     entry = lock_entry(session, entry_id)
     head = get_revision(session, entry_id, entry.head_rev)
-    return _save(
-        session, actor, types, type_of(types, entry), entry, head, flatten(head.body),
-        flatten(body), message=message, check=False, claim=False,
+    revision = _save(
+        session, actor, types, kind, entry, head, flatten(head.body), flatten(body),
+        message=message, check=False, claim=False,
     )  # fmt: skip
+    return ("unchanged" if revision is head else "changed"), revision
 
 
 def get_entry(session: Session, actor: Actor, entry_id: str) -> Entry:
@@ -387,7 +405,7 @@ def _save(
     touched = changed_pairs(before, after)
     if not touched:
         return head
-    authorise(actor, "entry.write", entry_type=entry.type, scopes={scope for _, scope in touched})
+    authorise(actor, "entry.write", entry_type=entry.type, scopes=_scopes(touched))
     body = unflatten(after)
     revision = _add_revision(
         session, actor, types, kind, entry, body, touched, head, message, check=check, claim=claim
@@ -528,6 +546,10 @@ def _check_references(
                 message = f"{pair[0]}: expected a {' or '.join(allowed) or 'entry'}, got {got}"
                 error = {"pointer": f"/{pair[0]}", "scope": pair[1], "code": "invalid"}
                 raise Refused(f"{message}.", errors=[{**error, "message": message}])
+
+
+def _scopes(pairs: Iterable[Pair]) -> set[str]:
+    return {scope for _, scope in pairs}
 
 
 def _message(message: str | None) -> str | None:
