@@ -62,4 +62,4 @@ def gather_content(
 def _types_of(session: Session, types: ContentTypes, ids: Iterable[str]) -> dict[str, str]:
     # An entry whose type is gone cannot be shown, so it counts as one that does not exist.
     rows = session.execute(select(Entry.id, Entry.type).where(Entry.id.in_(sorted(ids))))
-    return {entry: type_id for entry, type_id in rows.tuples() if types.find_type(type_id)}
+    return {entry: type_id for entry, type_id in rows if types.find_type(type_id)}

@@ -15,7 +15,7 @@ rolled back after displays have seen the release.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -56,6 +56,13 @@ class PackageHasProblems(Refused):
     """Errors keep the package from being published; they are all listed."""
 
     code = "package-has-problems"
+
+    def __init__(self, slug: str, errors: Sequence[Problem]) -> None:
+        what = "1 problem keeps" if len(errors) == 1 else f"{len(errors)} problems keep"
+        super().__init__(
+            f"{what} {slug} from being published: see errors.",
+            errors=[problem.to_json() for problem in errors],
+        )
 
 
 class PublishFailed(ContentError):
@@ -142,10 +149,7 @@ def publish_release(
             draft = make_draft(session, load_types(settings.types_dir), slug, moment)
         errors = errors_of(draft.problems)
         if errors:
-            raise PackageHasProblems(
-                f"{len(errors)} problems keep {slug} from being published: see errors.",
-                errors=[problem.to_json() for problem in errors],
-            )
+            raise PackageHasProblems(slug, errors)
         compiled = draft.compiled
 
         def write_blobs() -> None:

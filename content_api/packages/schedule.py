@@ -71,10 +71,7 @@ def schedule_release(
         raise Refused(f"at: expected a time in the future, got {moment.isoformat()}.")
     errors = errors_of(make_draft(session, types, slug, moment).problems)
     if errors:
-        raise PackageHasProblems(
-            f"{len(errors)} problems keep {slug} from being published: see errors.",
-            errors=[problem.to_json() for problem in errors],
-        )
+        raise PackageHasProblems(slug, errors)
     release = Release(
         package=slug, channel=channel, state="scheduled", publish_at=moment, created_by=actor.id
     )
