@@ -23,7 +23,7 @@ from package_format.manifest import NewerFormat as NewerManifest
 
 @dataclass(frozen=True, slots=True)
 class ActiveSet:
-    """A set that plays or played. `manifest` is its SHA-256; `device` accepted it."""
+    """A set that plays or played. `manifest` is a SHA-256; `anchor` names the root trusted."""
 
     manifest: str
     package: str
@@ -32,7 +32,7 @@ class ActiveSet:
     profile: str
     languages: tuple[str, ...]
     timezone: str
-    device: str
+    anchor: str
     activated_at: datetime
 
     def same_content(self, other: ActiveSet | None) -> bool:
@@ -120,7 +120,7 @@ def load_set(data: DataDir, chosen: ActiveSet) -> LoadedSet | None:
 def check_release(active: Active | None, offered: ActiveSet) -> None:
     """Refuse a release lower than the one that plays, of the same package and channel.
 
-    A device enrolled anew starts anew: somebody stood before it with a code.
+    A device enrolled anew with another root starts anew: somebody stood before it with a code.
 
     Raises:
         Rollback: it is lower.
@@ -128,10 +128,10 @@ def check_release(active: Active | None, offered: ActiveSet) -> None:
     if active is None:
         return
     now = active.current
-    same = (now.package, now.channel, now.device) == (
+    same = (now.package, now.channel, now.anchor) == (
         offered.package,
         offered.channel,
-        offered.device,
+        offered.anchor,
     )
     if same and offered.release < now.release:
         raise Rollback(
@@ -151,7 +151,7 @@ def activate(data: DataDir, offered: ActiveSet) -> bool:
     active = read_active(data)
     check_release(active, offered)
     if active is not None and offered.same_content(active.current):
-        if (offered.timezone, offered.device) == (active.current.timezone, active.current.device):
+        if (offered.timezone, offered.anchor) == (active.current.timezone, active.current.anchor):
             return False
         write_json(data.active, _to_json(offered, active.previous))
         return False
@@ -174,7 +174,7 @@ def _set_json(chosen: ActiveSet) -> dict[str, Any]:
         "profile": chosen.profile,
         "languages": list(chosen.languages),
         "timezone": chosen.timezone,
-        "device": chosen.device,
+        "anchor": chosen.anchor,
         "activated_at": chosen.activated_at.isoformat(),
     }
 
@@ -191,7 +191,7 @@ def _parse_set(value: Any) -> ActiveSet | None:
             profile=value["profile"],
             languages=tuple(value["languages"]),
             timezone=value["timezone"],
-            device=value["device"],
+            anchor=value["anchor"],
             activated_at=datetime.fromisoformat(value["activated_at"]),
         )
     except (KeyError, TypeError, ValueError):

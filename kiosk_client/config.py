@@ -20,6 +20,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from kiosk_client.durable import read_json, write_json
 from kiosk_client.errors import ForeignAnswer, KioskError, NotEnrolled, from_os_error
+from package_format.canonical import sha256_hex
 from package_format.languages import is_language_tag
 from package_format.layout import CHANNELS, is_slug
 
@@ -105,6 +106,11 @@ class Device:
     repository: str
     token: str = field(repr=False)
     root: bytes = field(repr=False)
+
+    @property
+    def anchor(self) -> str:
+        """A short name for the root this device starts from."""
+        return sha256_hex(self.root)[:16]
 
     @property
     def repository_url(self) -> str:

@@ -290,7 +290,7 @@ def _choose(offer: Offer, assignment: Assignment, device: Device, now: datetime)
         profile=assignment.profile,
         languages=held_languages(manifest, assignment.languages),
         timezone=assignment.timezone,
-        device=device.id,
+        anchor=device.anchor,
         activated_at=now,
     )
 

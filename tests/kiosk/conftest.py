@@ -19,9 +19,8 @@ from kiosk_client.wire import Limits, Wire
 from tests.kiosk.simulator import Origin
 
 PATIENCE = Limits(
-    connect_seconds=2.0,
-    gap_seconds=0.5,
-    rate_window_seconds=0.4,
+    connect_seconds=5.0,
+    gap_seconds=10.0,
     attempts=3,
     first_pause_seconds=0.01,
     longest_pause_seconds=0.05,

@@ -45,6 +45,7 @@ from package_format.manifest import Manifest, ManifestFile, ManifestLanguage
 from package_format.serving import StaticFile, answer
 
 LOGIN_PAGE = b"<!doctype html><html><title>Hotel Wi-Fi</title><form>Room number?</form></html>"
+BOMB = gzip.compress(b" " * 20_000_000)
 ROLES = ("root", "targets", "snapshot", "timestamp")
 LANGUAGES = (
     ManifestLanguage("fr", "Français", "ltr"),
@@ -492,7 +493,7 @@ def _handler(origin: Origin) -> type[BaseHTTPRequestHandler]:
                     while True:
                         self.put(b"x" * 65536)
                 case "bomb":
-                    bomb = gzip.compress(b" " * 50_000_000)
+                    bomb = BOMB
                     self.begin(
                         200,
                         {**kind, "Content-Encoding": "gzip", "Content-Length": str(len(bomb))},
