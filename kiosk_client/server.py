@@ -214,10 +214,7 @@ class Kiosk:
         entry = playing.find(path) if playing else None
         if entry is None or playing is None:
             return _text(start_response, 404, "not in the release that plays")
-        now = self._now()
-        # A clock that is surely wrong must not take pictures down.
-        today = venue_day(now, playing.current.set.timezone)
-        if is_expired(entry, today) and clock(self._data, now)[0]:
+        if entry.expires is not None and is_expired(entry, self._today(playing)):
             return _text(start_response, 404, "no longer to be shown")
         if not is_proven(self._store, entry.sha256, entry.size) and not self._is_whole(entry):
             log.error("%s is missing or damaged on the disk; the next sync heals it", path)
@@ -226,6 +223,12 @@ class Kiosk:
         file = StaticFile(entry.size, entry.sha256, entry.type, "no-cache")
         decided = answer(method, _request(environ), file)
         return _send(environ, start_response, decided, self._store.path(entry.sha256), ())
+
+    def _today(self, playing: Playing) -> date:
+        now = self._now()
+        _, floor = clock(self._data, now)
+        # A clock behind what surely has passed brings no picture back whose rights have ended.
+        return venue_day(max(now, floor or now), playing.current.set.timezone)
 
     def _is_whole(self, entry: ManifestFile) -> bool:
         try:

@@ -28,6 +28,7 @@ from urllib3.exceptions import (
 
 from kiosk_client import __version__
 from kiosk_client.errors import DamagedTransfer, ForeignAnswer, KioskError, NoNetwork
+from package_format.canonical import parse_json
 
 CHUNK = 256 * 1024
 SMALL_ANSWER = 1024 * 1024
@@ -320,8 +321,6 @@ def json_object(reply: Reply, url: str) -> dict[str, Any]:
     Raises:
         ForeignAnswer: it is a page or anything else.
     """
-    from package_format.canonical import parse_json
-
     try:
         value = parse_json(reply.body)
     except ValueError as error:

@@ -283,6 +283,23 @@ def test_a_file_is_not_shown_from_its_day_on_in_the_venues_zone(
         assert screen.ask("/content/a.webp").status == 404
 
 
+def test_a_clock_set_back_brings_no_expired_file_back(
+    kiosk: Kiosk, origin: Origin, player: Path
+) -> None:
+    day = origin.published_at.date()
+    origin.publish(
+        {
+            "over.webp": Content(noise(100), "image/webp", expires=day),
+            "fine.webp": Content(noise(101), "image/webp", expires=date(2099, 1, 1)),
+        }
+    )
+    kiosk.sync()
+    kiosk.clock = datetime(1970, 1, 1, tzinfo=UTC)
+    with screen_of(kiosk, player) as screen:
+        assert screen.ask("/content/over.webp").status == 404
+        assert screen.ask("/content/fine.webp").status == 200
+
+
 def test_a_file_expires_at_the_start_of_its_day() -> None:
     entry = ManifestFile("a.webp", "0" * 64, 1, "image/webp", expires=date(2027, 7, 1))
     assert not is_expired(entry, date(2027, 6, 30))
