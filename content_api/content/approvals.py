@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from sqlalchemy import select
@@ -39,23 +39,45 @@ def approve(
         Refused: `scope` is no language of this server.
         Forbidden: the actor may not approve this type in this scope.
     """
+    return approve_scopes(session, actor, entry_id, [scope], rev, types=types)[scope]
+
+
+def approve_scopes(
+    session: Session,
+    actor: Actor,
+    entry_id: str,
+    scopes: Collection[str],
+    rev: int,
+    *,
+    types: ContentTypes | None = None,
+) -> dict[str, Approval]:
+    """`approve` for several scopes of one revision; the approvals by scope.
+
+    Raises:
+        As `approve`.
+    """
     types = types or content_types()
     entry = _lock(session, entry_id)
-    authorise(actor, "entry.approve", entry_type=entry.type, scopes=(scope,))
-    check_scope(session, scope)
-    _check_revision(session, entry_id, rev)
-    row = session.get(Approval, (entry_id, scope), populate_existing=True)
-    before = row.rev if row else None
-    if row is not None and before == rev:
-        return row
-    if row is None:
-        row = Approval(entry_id=entry_id, scope=scope)
-        session.add(row)
-    row.rev = rev
-    row.approved_by = actor.id
-    row.approved_at = utc_now()
-    _moved(session, actor, types, entry, scope, before, rev)
-    return row
+    authorise(actor, "entry.approve", entry_type=entry.type, scopes=scopes)
+    _check_scopes(session, scopes)
+    _check_revision(session, entry, rev)
+    held = approvals(session, [entry_id])[entry_id]
+    moves: dict[str, int | None] = {}
+    for scope in scopes:
+        row = held.get(scope)
+        before = row.rev if row else None
+        if before == rev:
+            continue
+        if row is None:
+            row = held[scope] = Approval(entry_id=entry_id, scope=scope)
+            session.add(row)
+        row.rev = rev
+        row.approved_by = actor.id
+        row.approved_at = utc_now()
+        moves[scope] = before
+    if moves:
+        _moved(session, actor, types, entry, moves, rev)
+    return {scope: held[scope] for scope in scopes}
 
 
 def withdraw(
@@ -80,7 +102,7 @@ def withdraw(
         raise NotFound(f"{entry_id} is not approved in {scope[:40]!r}.")
     before = row.rev
     session.delete(row)
-    _moved(session, actor, types, entry, scope, before, None)
+    _moved(session, actor, types, entry, {scope: before}, None)
 
 
 def approvals(session: Session, ids: Iterable[str]) -> dict[str, dict[str, Approval]]:
@@ -137,21 +159,15 @@ def approved_documents(
     return found
 
 
-def check_scope(session: Session, scope: str) -> None:
-    """Refuse a scope that is neither `*` nor a language.
-
-    Raises:
-        Refused: with the languages there are.
-    """
-    if scope == SHARED:
-        return
+def _check_scopes(session: Session, scopes: Collection[str]) -> None:
     tags = list(session.scalars(select(Language.tag).order_by(Language.position, Language.tag)))
-    if scope not in tags:
-        message = f"expected * or one of {', '.join(tags)}, got {scope[:40]!r}"
-        raise Refused(
-            f"scope: {message}.",
-            errors=[{"pointer": "/scope", "code": "invalid", "message": message}],
-        )
+    for scope in scopes:
+        if scope != SHARED and scope not in tags:
+            message = f"expected * or one of {', '.join(tags)}, got {scope[:40]!r}"
+            raise Refused(
+                f"scope: {message}.",
+                errors=[{"pointer": "/scope", "code": "invalid", "message": message}],
+            )
 
 
 def _moved(
@@ -159,13 +175,13 @@ def _moved(
     actor: Actor,
     types: ContentTypes,
     entry: Entry,
-    scope: str,
-    before: int | None,
+    moves: Mapping[str, int | None],
     after: int | None,
 ) -> None:
-    session.add(
-        ApprovalLog(entry_id=entry.id, scope=scope, from_rev=before, to_rev=after, by=actor.id)
-    )
+    for scope, before in moves.items():
+        session.add(
+            ApprovalLog(entry_id=entry.id, scope=scope, from_rev=before, to_rev=after, by=actor.id)
+        )
     session.flush()
     kind = types.find_type(entry.type)
     if kind is None:
@@ -179,19 +195,15 @@ def _moved(
         actor,
         "entry.approve" if after else "entry.withdraw",
         f"entry/{entry.id}",
-        revision=before,
-        details={"scope": scope, "rev": after},
+        revision=after or next(iter(moves.values())),
+        details={"scopes": dict(moves), "rev": after},
     )
 
 
-def _check_revision(session: Session, entry_id: str, rev: int) -> None:
-    found = None
-    if 0 < rev < 2**31:
-        found = session.scalar(
-            select(Revision.id).where(Revision.entry_id == entry_id, Revision.rev == rev)
-        )
-    if found is None:
-        raise NotFound(f"There is no revision {rev} of {entry_id}.")
+def _check_revision(session: Session, entry: Entry, rev: int) -> None:
+    # Revisions are numbered from 1 without gaps, and none is ever removed.
+    if not 1 <= rev <= entry.head_rev:
+        raise NotFound(f"There is no revision {rev} of {entry.id}.")
 
 
 def _lock(session: Session, entry_id: str) -> Entry:

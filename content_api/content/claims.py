@@ -42,7 +42,7 @@ def sources(session: Session) -> dict[str, str | None]:
     rows = session.execute(
         select(Language.tag, Language.source).order_by(Language.position, Language.tag)
     )
-    return dict(rows.tuples().all())
+    return dict(rows.all())
 
 
 def status_readers(session: Session, ids: Iterable[str]) -> dict[str, StatusReader]:
@@ -283,7 +283,7 @@ def _units(session: Session, entry_id: str, path: str) -> dict[str, str]:
     rows = session.execute(
         select(Unit.scope, Unit.value_sha256).where(Unit.entry_id == entry_id, Unit.path == path)
     )
-    return dict(rows.tuples().all())
+    return dict(rows.all())
 
 
 def _source_bodies(

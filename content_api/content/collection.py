@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from content_api.accounts.access import authorise
 from content_api.accounts.audit import record
 from content_api.accounts.rules import Actor
-from content_api.content.approvals import approvals, approve
+from content_api.content.approvals import approvals, approve_scopes
 from content_api.content.claims import status_readers
 from content_api.content.collection_files import (
     ClaimedText,
@@ -171,7 +171,7 @@ def _type_files(folder: Path) -> list[str]:
 
 def _check_against_database(session: Session, collection: Collection) -> None:
     """What the files alone cannot know: ids taken by another type, references, package bodies."""
-    known = dict(session.execute(select(Entry.id, Entry.type)).tuples().all())
+    known = dict(session.execute(select(Entry.id, Entry.type)).all())
     for entry in collection.entries.values():
         taken = known.get(entry.id)
         if taken is not None and taken != entry.type:
@@ -221,8 +221,10 @@ def _import_entries(
         )
         counts[outcome] += 1
         _import_claims(session, actor, entry, revision)
-        for scope in entry.approved:
-            approve(session, actor, entry.id, scope, revision.rev, types=collection.types)
+        if entry.approved:
+            approve_scopes(
+                session, actor, entry.id, entry.approved, revision.rev, types=collection.types
+            )
         progress("entries", done + 1, len(entries))
     return counts
 

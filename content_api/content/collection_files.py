@@ -301,7 +301,9 @@ def languages_text(languages: Iterable[Any]) -> str:
 
 def package_text(slug: str, body: Mapping[str, Any], tags: Sequence[str]) -> str:
     """A package's file."""
-    return dump_yaml(_ordered_package({**body, "slug": slug}, PACKAGE_KEYS, tags))
+    # A package's own order of languages comes first: it is the one its editors chose.
+    order = [*body.get("languages", ()), *tags]
+    return dump_yaml(_ordered_package({**body, "slug": slug}, PACKAGE_KEYS, order))
 
 
 def collection_text(title: str) -> str:
@@ -316,7 +318,7 @@ def _ordered_package(
     for key in [*(key for key in keys if key in body), *sorted(set(body) - set(keys))]:
         value = body[key]
         if key in ("title", "summary", "credits") and isinstance(value, Mapping):
-            listed = [tag for tag in tags if tag in value]
+            listed = [tag for tag in dict.fromkeys(tags) if tag in value]
             found[key] = {tag: value[tag] for tag in [*listed, *sorted(set(value) - set(listed))]}
         elif key in _ORDERS and isinstance(value, Mapping):
             found[key] = _ordered_package(value, _ORDERS[key], tags)

@@ -132,7 +132,6 @@ def _summaries(
             .join(Revision, (Revision.entry_id == Entry.id) & (Revision.rev == Entry.head_rev))
             .where(Entry.id.in_(ids))
         )
-        .tuples()
         .all()
     )
     return [

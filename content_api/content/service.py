@@ -536,7 +536,7 @@ def _check_references(
         rows = session.execute(
             select(Entry.id, Entry.type).where(Entry.id.in_(ids[start : start + 500]))
         )
-        found.update(rows.tuples().all())
+        found.update(rows.all())
     for to_id in ids:
         for pair, field in named[to_id]:
             allowed = ("asset",) if field.kind in ("asset", "assets") else field.of

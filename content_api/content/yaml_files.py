@@ -17,8 +17,17 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from yaml.composer import ComposerError
-from yaml.constructor import ConstructorError
+from yaml.composer import Composer, ComposerError
+from yaml.constructor import ConstructorError, SafeConstructor
+from yaml.parser import Parser
+from yaml.reader import Reader
+from yaml.resolver import Resolver
+from yaml.scanner import Scanner
+
+try:
+    from yaml._yaml import CParser
+except ImportError:
+    CParser = None  # type: ignore[misc, assignment]
 
 MAX_BYTES = 2 * 1024 * 1024
 """Largest YAML file that is read, in bytes."""
@@ -31,19 +40,39 @@ class YamlRefused(ValueError):
     """A YAML text cannot be taken; the message is one line that says what was expected."""
 
 
-class _Loader(yaml.SafeLoader):
+class _PythonParser(Reader, Scanner, Parser):
+    """What reads events where there is no libyaml."""
+
+    def __init__(self, text: str) -> None:
+        Reader.__init__(self, text)
+        Scanner.__init__(self)
+        Parser.__init__(self)
+
+
+# libyaml reads ten times faster where PyYAML was built with it, as its wheels are. Only its
+# events are used: nodes are composed here, where aliases are refused.
+_Parser: Any = _PythonParser if CParser is None else CParser
+
+
+class _Loader(Composer, _Parser, SafeConstructor, Resolver):
     """A safe loader that refuses aliases, tags, duplicate keys and deep nesting."""
 
     depth = 0
+
+    def __init__(self, text: str) -> None:
+        _Parser.__init__(self, text)
+        Composer.__init__(self)
+        SafeConstructor.__init__(self)
+        Resolver.__init__(self)
 
     # The C-style resolver table is shared by reference: give this class its own, small one.
     yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012  the base class has it so
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         if self.check_event(yaml.AliasEvent):
-            event = self.get_event()  # type: ignore[no-untyped-call]
+            event = self.get_event()
             raise ComposerError(None, None, "aliases (*name) are not taken", event.start_mark)
-        event = self.peek_event()  # type: ignore[no-untyped-call]
+        event = self.peek_event()
         if getattr(event, "anchor", None):
             raise ComposerError(None, None, "anchors (&name) are not taken", event.start_mark)
         if getattr(event, "tag", None):
