@@ -26,6 +26,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "venue": ("content_api.devices.commands", "Places with devices."),
     "device": ("content_api.devices.commands", "Displays: invite, list, revoke."),
     "keys": ("content_api.repository.commands", "Signing keys: init, refresh, rotate."),
+    "repository": ("content_api.repository.commands", "The signed files: verify, gc."),
 }
 """Where each command lives, and its line in `--help`: reading help must import no feature."""
 

@@ -43,7 +43,7 @@ from content_api.repository.service import (
     load_manifest,
     repository_lock,
 )
-from content_api.repository.store import add_blob, read_blob, write_document, write_manifest
+from content_api.repository.store import add_blob, read_blob, write_documents, write_manifest
 from content_api.settings import Settings
 from package_format.canonical import sha256_hex
 from package_format.layout import blob_path, manifest_target
@@ -153,8 +153,7 @@ def publish_release(
         compiled = draft.compiled
 
         def write_blobs() -> None:
-            for raw in compiled.documents.values():
-                write_document(settings.repository_dir, raw)
+            write_documents(settings.repository_dir, compiled.documents.values())
             for entry in compiled.files:
                 if entry.path in compiled.media:
                     source = rendition_file(settings, entry.sha256)

@@ -19,7 +19,7 @@ from content_api.packages.models import Package, Release
 from content_api.packages.problems import Problem, find_problems
 from content_api.packages.schemas import PackageBodySchema, zone_of
 from content_api.problems import NotFound, PreconditionFailed, PreconditionRequired, Refused
-from package_format.layout import is_slug
+from package_format.layout import is_slug, manifest_target
 
 
 def list_packages(session: Session, *, after: str | None = None, limit: int = 200) -> list[Package]:
@@ -163,6 +163,22 @@ def next_number(session: Session, slug: str, channel: str) -> int:
         select(func.max(Release.number)).where(Release.package == slug, Release.channel == channel)
     )
     return (highest or 0) + 1
+
+
+def kept_manifests(session: Session, keep: int) -> list[tuple[str, str]]:
+    """Target and hash of the newest `keep` published manifests of each package and channel."""
+    rank = (
+        func.row_number()
+        .over(partition_by=(Release.package, Release.channel), order_by=Release.number.desc())
+        .label("rank")
+    )
+    ranked = (
+        select(Release.package, Release.channel, Release.manifest_sha256, rank)
+        .where(Release.state.in_(("live", "superseded")), Release.manifest_sha256.is_not(None))
+        .subquery()
+    )
+    rows = session.execute(select(ranked).where(ranked.c.rank <= keep))
+    return [(manifest_target(row.package, row.channel), row.manifest_sha256) for row in rows]
 
 
 def _errors(messages: Any, pointer: str) -> Any:

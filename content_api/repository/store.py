@@ -40,13 +40,7 @@ def write_atomically(path: Path, raw: bytes, *, mode: int = 0o644) -> None:
     Raises:
         OSError: the disk refused, e.g. full; `path` is then as it was.
     """
-    part = _part_beside(path)
-    try:
-        _write_synced(part, [raw], mode)
-        os.replace(part, path)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
+    _replace(path, raw, mode)
     sync_folder(path.parent)
 
 
@@ -64,14 +58,34 @@ def write_document(repository: Path, raw: bytes) -> tuple[str, bool]:
 
     Returns its SHA-256 and whether anything was written.
     """
-    sha256 = sha256_hex(raw)
-    return sha256, _write_with_gzip(repository / blob_path(sha256), raw)
+    return sha256_hex(raw), bool(write_documents(repository, [raw]))
+
+
+def write_documents(repository: Path, documents: Iterable[bytes]) -> int:
+    """Store JSON documents as blobs with gzip siblings; returns how many were new.
+
+    Folders are synced once at the end: only then does anything name these files.
+    """
+    folders: dict[Path, None] = {}
+    count = 0
+    for raw in documents:
+        path = repository / blob_path(sha256_hex(raw))
+        if not _holds(path, len(raw)):
+            _write_with_gzip(path, raw)
+            folders[path.parent] = None
+            count += 1
+    for folder in folders:
+        sync_folder(folder)
+    return count
 
 
 def write_manifest(repository: Path, target: str, raw: bytes) -> str:
     """Store a manifest under its consistent-snapshot name, with its gzip sibling."""
     sha256 = sha256_hex(raw)
-    _write_with_gzip(repository / target_file(target, sha256), raw)
+    path = repository / target_file(target, sha256)
+    if not _holds(path, len(raw)):
+        _write_with_gzip(path, raw)
+        sync_folder(path.parent)
     return sha256
 
 
@@ -192,14 +206,22 @@ def sweep_blobs(repository: Path, keep: set[str], *, min_age: float, now: float)
     return count, total
 
 
-def _write_with_gzip(path: Path, raw: bytes) -> bool:
-    if _holds(path, len(raw)):
-        return False
-    path.parent.mkdir(parents=True, exist_ok=True)
+def _write_with_gzip(path: Path, raw: bytes) -> None:
     # The sibling first: once the plain file is there nothing comes back to write the other.
-    write_atomically(path.with_name(path.name + ".gz"), gzip_bytes(raw))
-    write_atomically(path, raw)
-    return True
+    compressed = gzip_bytes(raw)
+    if len(compressed) < len(raw):
+        _replace(path.with_name(path.name + ".gz"), compressed, 0o644)
+    _replace(path, raw, 0o644)
+
+
+def _replace(path: Path, raw: bytes, mode: int) -> None:
+    part = _part_beside(path)
+    try:
+        _write_synced(part, [raw], mode)
+        os.replace(part, path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
 
 
 def _holds(path: Path, size: int) -> bool:
@@ -211,8 +233,16 @@ def _holds(path: Path, size: int) -> bool:
         return False
 
 
+def _ensure_folder(folder: Path) -> None:
+    if folder.is_dir():
+        return
+    _ensure_folder(folder.parent)
+    folder.mkdir(exist_ok=True)
+    sync_folder(folder.parent)
+
+
 def _part_beside(path: Path) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
+    _ensure_folder(path.parent)
     return path.with_name(f".{path.name}.{os.getpid()}-{token_hex(4)}.part")
 
 

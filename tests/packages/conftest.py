@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 import pyvips
@@ -19,14 +20,15 @@ from content_api.accounts.rules import SYSTEM
 from content_api.content.models import Entry
 from content_api.content.service import approve, create_entry, save_entry
 from content_api.content.types import ContentTypes, load_types
-from content_api.database import write_session
+from content_api.database import open_engine, write_session
 from content_api.languages.models import Language
 from content_api.media.service import import_file
 from content_api.packages.models import Release
 from content_api.packages.publish import publish_release
 from content_api.packages.service import get_package, save_package
 from content_api.repository.service import init_repository
-from content_api.settings import Settings
+from content_api.settings import Settings, load_settings, prepare_data_dir
+from tests.conftest import _on_postgres, _postgres_url
 
 TYPES = Path(__file__).parents[2] / "media" / "types"
 
@@ -127,15 +129,66 @@ def fill(session: Session, settings: Settings, types: ContentTypes) -> None:
     save_package(session, SYSTEM, "harbour", BODY, expected=None)
 
 
-@pytest.fixture
-def harbour(engine: Engine, settings: Settings) -> Iterator[Harbour]:
-    """The harbour package, approved and never published."""
+def seed(settings: Settings) -> None:
+    """Make a server with the harbour, approved and never published, and sign its repository."""
+    prepare_data_dir(settings)
     shutil.copytree(TYPES, settings.types_dir, dirs_exist_ok=True)
-    types = load_types(settings.types_dir)
-    app = Flask(__name__, static_folder=None)
-    app.extensions["lampisterie_types"] = types
-    app.extensions["lampisterie_settings"] = settings
+    app = _app(settings)
+    engine = open_engine(settings.database_url)
     with app.app_context(), write_session(engine) as session:
-        fill(session, settings, types)
+        fill(session, settings, app.extensions["lampisterie_types"])
+    engine.dispose()
     init_repository(settings, settings.data_dir / "offline", datetime.now(UTC))
-    return Harbour(engine, settings, app, types)
+
+
+@pytest.fixture(scope="session")
+def sqlite_harbour(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A seeded data directory with its database, to copy from."""
+    folder = tmp_path_factory.mktemp("harbour-sqlite")
+    shutil.copyfile(sqlite_template, folder / "content.sqlite3")
+    seed(load_settings({}, data_dir=folder))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def postgres_harbour(
+    postgres_template: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Path, str]]:
+    """A seeded data directory and the name of its PostgreSQL database, to copy from."""
+    folder = tmp_path_factory.mktemp("harbour-postgres")
+    name = f"lampisterie_harbour_{uuid4().hex[:12]}"
+    _on_postgres(f"CREATE DATABASE {name} TEMPLATE {postgres_template}")
+    seed(load_settings({}, data_dir=folder, database_url=_postgres_url(name)))
+    yield folder, name
+    _on_postgres(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Settings]:
+    """Settings of a server with the harbour, once on each engine."""
+    folder = tmp_path / "server"
+    if request.param == "sqlite":
+        shutil.copytree(request.getfixturevalue("sqlite_harbour"), folder)
+        yield load_settings({}, data_dir=folder)
+        return
+    template_folder, template = request.getfixturevalue("postgres_harbour")
+    shutil.copytree(template_folder, folder)
+    name = f"lampisterie_test_{uuid4().hex[:12]}"
+    _on_postgres(f"CREATE DATABASE {name} TEMPLATE {template}")
+    yield load_settings({}, data_dir=folder, database_url=_postgres_url(name))
+    _on_postgres(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def harbour(engine: Engine, settings: Settings) -> Harbour:
+    """The harbour package, approved and never published."""
+    app = _app(settings)
+    return Harbour(engine, settings, app, app.extensions["lampisterie_types"])
+
+
+def _app(settings: Settings) -> Flask:
+    # Content types belong to an app; nothing else of one is needed here.
+    app = Flask(__name__, static_folder=None)
+    app.extensions["lampisterie_types"] = load_types(settings.types_dir)
+    app.extensions["lampisterie_settings"] = settings
+    return app

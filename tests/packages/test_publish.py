@@ -217,7 +217,7 @@ def test_a_full_disk_leaves_the_release_before_live(
 ) -> None:
     harbour.publish()
     harbour.edit("place-3", [title("fr", "Autre lieu")], "fr")
-    for step in ("write_document", "write_manifest", "publish_target"):
+    for step in ("write_documents", "write_manifest", "publish_target"):
         with (
             failing(monkeypatch, step, OSError(28, "No space left on device")),
             pytest.raises(PublishFailed, match=r"No space left on device.*still live"),
@@ -232,7 +232,7 @@ class Killed(BaseException):
     """The process ends here, without a word."""
 
 
-@pytest.mark.parametrize("step", ["write_document", "write_manifest", "publish_target"])
+@pytest.mark.parametrize("step", ["write_documents", "write_manifest", "publish_target"])
 def test_a_crash_before_the_signature_leaves_the_old_release_and_a_failed_row(
     harbour: Harbour, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
