@@ -41,7 +41,7 @@ ROLE_ACTIONS: dict[str, frozenset[str]] = {
     "translator": _READ | {"entry.write"},
     "editor": _READ | {"entry.write", "entry.delete", "asset.write", "package.write"},
     "reviewer": _READ | {"entry.approve"},
-    "media": _READ | {"entry.write", "asset.write", "asset.delete"},
+    "media": _READ | {"entry.write", "entry.delete", "asset.write", "asset.delete"},
     "publisher": _READ
     | {"package.write", "release.create", "release.restore", "venue.read", "device.read"},
     "venue_manager": _READ | {"venue.read", "venue.write", "device.read", "device.write"},

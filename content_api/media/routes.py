@@ -28,6 +28,9 @@ from content_api.settings import current_settings
 blp = Blueprint("assets", __name__, url_prefix="/assets", description="Pictures, sounds, films")
 blueprints = [blp]
 
+_NO_LIMIT = 2**63 - 1
+"""None would mean the app's own limit, which is for JSON."""
+
 
 @blp.route("")
 class Assets(MethodView):
@@ -116,7 +119,7 @@ class AssetFile(MethodView):
     def put(self, query: Mapping[str, Any], asset_id: str) -> Asset:
         """Send the file as the raw body. Its content says what it is; replacing keeps the id."""
         # The app's limit is for JSON; a file has its own, asked before a byte is read.
-        request.max_content_length = None
+        request.max_content_length = _NO_LIMIT
         declared = request.content_length
         if declared is None and request.headers.get("Transfer-Encoding", "").lower() != "chunked":
             raise BadRequest("Expected a body with Content-Length or Transfer-Encoding: chunked.")

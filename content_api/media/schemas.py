@@ -11,9 +11,7 @@ from package_format.layout import is_slug
 
 def _slug(value: str) -> None:
     if not is_slug(value):
-        raise ValidationError(
-            "expected words of a-z0-9 joined by -, at most 64 characters"
-        )
+        raise ValidationError("expected words of a-z0-9 joined by -, at most 64 characters")
 
 
 class AssetQuery(PageQuery):

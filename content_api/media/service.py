@@ -28,9 +28,8 @@ from content_api.media.images import RECIPE
 from content_api.media.intake import Readable
 from content_api.media.models import Asset, Rendition
 from content_api.media.prepare import Prepared, prepare, prepare_path, prepare_paths
-from content_api.packages.models import Package
-from content_api.packages.source import AssetFacts, RenditionFacts, listed_assets
-from content_api.problems import Conflict, ContentError, NotFound, Refused
+from content_api.packages.source import AssetFacts, RenditionFacts
+from content_api.problems import Conflict, NotFound, Refused
 from content_api.repository.store import hash_file
 from content_api.settings import Settings, current_settings
 from package_format.layout import is_slug
@@ -226,25 +225,12 @@ def delete_asset(session: Session, actor: Actor, asset_id: str) -> None:
 
     Raises:
         NotFound: there is no such asset.
-        Conflict: an entry or a package uses it; errors name each.
+        Conflict: an entry or a package uses it; its details name each.
     """
     asset = get_asset(session, asset_id)
-    using = [
-        package.slug
-        for package in session.scalars(select(Package).order_by(Package.slug))
-        if asset_id in listed_assets(package.body)
-    ]
-    if using:
-        raise Conflict(
-            f"The asset {asset_id} is used by the package {', '.join(using)}.",
-            errors=[
-                {"pointer": f"/packages/{slug}", "code": "used", "message": f"package {slug}"}
-                for slug in using
-            ],
-        )
     sha256 = asset.sha256
-    session.delete(asset)
-    session.flush()
+    # The database removes the row with its entry; the session must not write it any more.
+    session.expunge(asset)
     delete_entry(session, actor, asset_id)
     record(session, actor, "asset.delete", f"asset/{asset_id}", details={"sha256": sha256})
 
@@ -404,7 +390,6 @@ def _chunks(ids: Iterable[str]) -> Iterator[list[str]]:
 __all__ = [
     "ASSET_TYPE",
     "Asset",
-    "ContentError",
     "Rendition",
     "Rights",
     "assets_for_release",
