@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from media.build.assets import Asset
+from media.build.charts import chart_assets, plan_assets
 from media.build.entries import (
     event_entries,
     place_entries,
@@ -12,10 +13,15 @@ from media.build.entries import (
     timeline_entries,
     tour_entries,
 )
-from media.build.facts import Facts, load_facts
+from media.build.facts import Facts, load_facts, read_text
+from media.build.film import film_assets
 from media.build.languages import TAGS, language_table
 from media.build.layers import layer_assets
+from media.build.maps import place_map, route_maps
+from media.build.narratives import exhibit_entries, object_entries, scene_entries, story_entries
 from media.build.packages import package_bodies
+from media.build.pictures import EMBLEM_OF_KIND, emblem_assets, poster_assets
+from media.build.sound import speech_assets
 from media.build.writing import Entry, Writer, field_orders, to_yaml
 
 TYPES = Path(__file__).resolve().parent.parent / "types"
@@ -34,13 +40,17 @@ def build_collection(
     """
     facts = load_facts(facts_folder)
     assets = list(collection_assets(facts))
-    images: dict[str, list[str]] = {}
+    images = _images(facts)
     entries: list[Entry] = [asset.entry() for asset in assets]
     entries += place_entries(facts, images)
     entries += tour_entries(facts, images)
     entries += event_entries(facts)
     entries += timeline_entries(facts)
     entries += term_entries(facts)
+    entries += story_entries(facts)
+    entries += object_entries(facts)
+    entries += exhibit_entries(facts)
+    entries += scene_entries(facts)
     _refuse_twins(entries)
 
     into.mkdir(parents=True, exist_ok=True)
@@ -61,7 +71,29 @@ def build_collection(
 
 def collection_assets(facts: Facts) -> list[Asset]:
     """Every file of the collection, described but not yet made."""
-    return list(layer_assets(facts))
+    return [
+        *layer_assets(facts),
+        *(place_map(facts, site) for site in facts.sites),
+        *route_maps(facts),
+        *plan_assets(facts),
+        *chart_assets(facts),
+        *poster_assets(),
+        *emblem_assets(),
+        *speech_assets(),
+        *film_assets(facts),
+    ]
+
+
+def _images(facts: Facts) -> dict[str, list[str]]:
+    """The pictures of each place and route, the main one first."""
+    plans = read_text("plans")
+    images = {route["id"]: [f"carte-{route['id']}"] for route in facts.routes}
+    for site in facts.sites:
+        own = [f"carte-{site['id']}", EMBLEM_OF_KIND[site["kind"]]]
+        if site["id"] in plans:
+            own.insert(1, f"plan-{site['id']}")
+        images[site["id"]] = own
+    return images
 
 
 def _write_assets(assets: list[Asset], into: Path, only: str | None) -> None:

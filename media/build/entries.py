@@ -148,7 +148,7 @@ def term_entries(facts: Facts) -> Iterator[Entry]:
         entry.say("definition", {**(term.get("definition") or {}), **(own or {})})
         _doubts(entry, term["id"], term, facts)
         if own and "sources" not in entry.fields:
-            entry.share("sources", _source_line(["OWN"], facts))
+            entry.share("sources", source_line(["OWN"], facts))
         yield entry
 
 
@@ -208,10 +208,10 @@ def _doubts(entry: Entry, note_id: str, fact: Record, facts: Facts) -> None:
     entry.share("confidence", fact["confidence"])
     entry.say("note", read_text("notes").get(note_id))
     if fact.get("sources"):
-        entry.share("sources", _source_line(fact["sources"], facts))
+        entry.share("sources", source_line(fact["sources"], facts))
 
 
-def _source_line(keys: list[str], facts: Facts) -> str:
+def source_line(keys: list[str], facts: Facts) -> str:
     """`Publisher (KEY)` for each source, general knowledge by that name."""
     named = []
     for key in keys:

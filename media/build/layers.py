@@ -13,6 +13,7 @@ from media.build.assets import (
     OPEN_DATA_RIGHTS,
     Asset,
 )
+from media.build.drawing import unwrapped
 from media.build.facts import Facts, Record
 
 # Asset, layer of the facts, style on the player's map, decimals kept, French and English words.
@@ -77,6 +78,11 @@ def _rounded(coordinates: Any, decimals: int) -> Any:
     """Coordinates cut to `decimals`, points that fall on their neighbour dropped."""
     if isinstance(coordinates[0], (int, float)):
         return [round(value, decimals) for value in coordinates]
+    if isinstance(coordinates[0][0], (int, float)):
+        # A coast that passes the antimeridian stops there instead of crossing the whole map.
+        coordinates = [
+            (max(-180.0, min(180.0, lon)), lat) for lon, lat in unwrapped(coordinates)
+        ]
     points = [_rounded(part, decimals) for part in coordinates]
     if isinstance(points[0][0], (int, float)):
         kept = [point for index, point in enumerate(points) if index == 0 or point != points[index - 1]]
