@@ -131,8 +131,7 @@ def _summaries(
             select(Entry.id, Revision.body)
             .join(Revision, (Revision.entry_id == Entry.id) & (Revision.rev == Entry.head_rev))
             .where(Entry.id.in_(ids))
-        )
-        .all()
+        ).all()
     )
     return [
         EntrySummary(

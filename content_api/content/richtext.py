@@ -74,9 +74,9 @@ def _ruby(state: StateInline, silent: bool) -> bool:
     end = source.find("}", start + 1, start + 202)
     if end < 0 or end >= state.posMax:
         return False
-    base, bar, reading = source[start + 1 : end].partition("|")
-    base, reading = base.strip(), reading.strip()
-    if not bar or not base or not reading or any(c in base + reading for c in "{|\n"):
+    written = source[start + 1 : end]
+    base, bar, reading = (part.strip() for part in written.partition("|"))
+    if not bar or not base or not reading or "|" in reading or any(c in written for c in "{\n"):
         return False
     if not silent:
         token = state.push("ruby", "", 0)
