@@ -186,7 +186,7 @@ def _sync(
     active = read_active(data)
     judged = trust.reference_time(now(), accepted.floor)
     try:
-        offer = _offer(data, wire, device, assignment, accepted, judged.at)
+        offer = _offer(data, wire, device, assignment, accepted, judged.at, now())
         chosen = _choose(offer, assignment, device, now())
         check_release(active, chosen)
     except (NoNetwork, Cancelled):
@@ -245,6 +245,7 @@ def _offer(
     assignment: Assignment,
     accepted: trust.Accepted,
     at: datetime,
+    now: datetime,
 ) -> Offer:
     """The newest release of what is assigned, verified and its manifest kept."""
     verified = trust.refresh(
@@ -255,7 +256,7 @@ def _offer(
         accepted=accepted,
         at=at,
     )
-    trust.save_accepted(data.trust, trust.accept(accepted, verified))
+    trust.save_accepted(data.trust, trust.accept(accepted, verified, now))
     name = manifest_target(assignment.package, assignment.channel)
     target = trust.find_target(verified, name)
     if target is None:

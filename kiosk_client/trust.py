@@ -96,7 +96,7 @@ def raise_floor(
     The server's time is not signed, and a floor set too far ahead would refuse
     every release for ever; so it counts only as far as the device's own clock.
     """
-    floor = max(accepted.floor, BUILT, accepted.published_at or BUILT)
+    floor = max(accepted.floor, BUILT)
     if server_time is not None and now >= floor:
         floor = max(floor, min(server_time, now))
     return replace(accepted, floor=floor)
@@ -203,14 +203,22 @@ def check_versions(accepted: Accepted, verified: Verified) -> None:
             raise Rollback(f"expected {role} version {before} or newer, got {now}")
 
 
-def accept(accepted: Accepted, verified: Verified) -> Accepted:
-    """`accepted` after `verified` passed: its versions, and its signed time as floor."""
+def accept(accepted: Accepted, verified: Verified, now: datetime) -> Accepted:
+    """`accepted` after `verified` passed at `now`: its versions, and its signed time as floor.
+
+    A publisher's clock may be wrong too. Signed for 2099, a floor would refuse
+    all that is signed rightly afterwards; so a device whose own clock can be
+    believed goes no further than that.
+    """
     published = max(
         (time for time in (accepted.published_at, verified.published_at) if time), default=None
     )
+    floor = accepted.floor
+    if published is not None:
+        floor = max(floor, published if now < floor else min(published, now))
     return replace(
         accepted,
-        floor=max(accepted.floor, published or accepted.floor),
+        floor=floor,
         published_at=published,
         versions=dict(verified.versions),
         keys=dict(verified.keys),

@@ -66,10 +66,23 @@ def test_the_floor_never_falls_and_no_single_witness_raises_it() -> None:
     assert trust.raise_floor(start, now=NOON + DAY, server_time=NOON - DAY).floor == NOON
 
 
-def test_the_floor_is_no_earlier_than_this_client_or_the_last_signature() -> None:
+def verified_at(published_at: datetime) -> Verified:
+    return Verified(published_at, {}, {}, None)  # type: ignore[arg-type]
+
+
+def test_the_floor_rises_to_the_last_signature() -> None:
     assert Accepted().floor == BUILT
-    signed = Accepted(published_at=NOON)
-    assert trust.raise_floor(signed, now=NOON).floor == NOON
+    start = Accepted(floor=NOON)
+    signed = trust.accept(start, verified_at(NOON + DAY), NOON + 2 * DAY)
+    assert (signed.floor, signed.published_at) == (NOON + DAY, NOON + DAY)
+    assert trust.accept(signed, verified_at(NOON), NOON + 2 * DAY).floor == NOON + DAY
+    asleep = trust.accept(start, verified_at(NOON + DAY), datetime(1970, 1, 1, tzinfo=UTC))
+    assert asleep.floor == NOON + DAY
+
+
+def test_a_publishers_clock_in_2099_does_not_bar_what_is_signed_rightly_later() -> None:
+    far = datetime(2099, 1, 1, tzinfo=UTC)
+    assert trust.accept(Accepted(floor=NOON), verified_at(far), NOON + DAY).floor == NOON + DAY
 
 
 def test_what_was_accepted_is_kept_and_read_again(tmp_path: Path) -> None:
