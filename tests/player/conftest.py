@@ -86,6 +86,7 @@ def site(release: Path) -> Iterator[Site]:
 def visiting(browser: Browser, site: Site, *, width: int = 1280, height: int = 800, **options: object) -> Iterator[Visit]:
     """A page in a context of its own; faults are collected, not raised."""
     context = browser.new_context(viewport={"width": width, "height": height}, **options)  # type: ignore[arg-type]
+    context.set_default_timeout(8000)  # milliseconds; the machine may be busy
     page = context.new_page()
     visit = Visit(page, site)
     page.on("console", lambda message: visit.faults.append(f"console: {message.text}"))

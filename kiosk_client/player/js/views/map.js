@@ -166,8 +166,10 @@ function labelWidth(words, font) {
 /** @param {Context} context @param {Placed[]} members @param {boolean} labelled @param {(members: Placed[]) => void} open */
 function drawPin(context, members, labelled, open) {
   if (members.length > 1) {
-    return h('button.pin__cluster', { type: 'button', 'aria-label': context.t('countPlaces', { n: members.length }), onclick: () => open(members) },
-      h('span', { class: `pin__disc pin__disc--${Math.min(3, Math.ceil(Math.log10(members.length) * 2))}` }, context.number(members.length)))
+    const [shown, words] = [context.number(members.length), context.t('countPlaces', { n: members.length })]
+    // Arabic has a word for two places: who speaks what is seen still says the number
+    return h('button.pin__cluster', { type: 'button', 'aria-label': words.includes(shown) ? words : `${shown} – ${words}`, onclick: () => open(members) },
+      h('span', { class: `pin__disc pin__disc--${Math.min(3, Math.ceil(Math.log10(members.length) * 2))}` }, shown))
   }
   const { entry } = members[0]
   return h('a.pin__place', { href: entryHref(context, entry), dir: context.library.language.dir, class: labelled ? '' : 'pin__place--quiet' },
