@@ -133,7 +133,7 @@ def create_user(
         Refused: the name, password or a grant is not one we take.
         Conflict: the name or the email is taken.
     """
-    name = name.strip().lower()
+    name = name.lower()
     if not re.fullmatch(NAME_PATTERN, name) or name in _RESERVED_NAMES:
         raise Refused(f"Expected a name of a-z, 0-9 and . _ - between them, got {name[:64]!r}.")
     if find_user(session, name) is not None:
