@@ -16,8 +16,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         prog="python -m media.build", description="Build the sample collection from facts."
     )
-    parser.add_argument("--facts", type=Path, required=True, help="folder with sites.json and the other facts")
-    parser.add_argument("--into", type=Path, default=MEDIA, help="collection folder to write (default: media)")
+    parser.add_argument(
+        "--facts", type=Path, required=True, help="folder with sites.json and the other facts"
+    )
+    parser.add_argument(
+        "--into", type=Path, default=MEDIA, help="collection folder to write (default: media)"
+    )
     parser.add_argument(
         "--texts-only", action="store_true", help="rebuild entries and packages, draw nothing"
     )

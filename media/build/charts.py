@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -44,9 +45,21 @@ _PERIOD_TONES = (COAL, COAL_SOFT, BRICK, BRICK_LIGHT, SKY_DEEP, CHALK_LINE)
 _ESTATES = ("coron", "pavilion", "garden", "modern")
 _FAMILIES = {
     # Themes of the chronology, by the colour of their lamp.
-    "discovery": LAMP, "companies": LAMP, "technology": LAMP, "transport": LAMP, "housing": LAMP,
-    "labour": BRICK_LIGHT, "disaster": CHALK, "war": CHALK, "memory": CHALK, "migration": BRICK_LIGHT,
-    "decline": SKY_DEEP, "heritage": "#9fb46c", "culture": "#9fb46c", "japan": SKY, "china": SKY,
+    "discovery": LAMP,
+    "companies": LAMP,
+    "technology": LAMP,
+    "transport": LAMP,
+    "housing": LAMP,
+    "labour": BRICK_LIGHT,
+    "disaster": CHALK,
+    "war": CHALK,
+    "memory": CHALK,
+    "migration": BRICK_LIGHT,
+    "decline": SKY_DEEP,
+    "heritage": "#9fb46c",
+    "culture": "#9fb46c",
+    "japan": SKY,
+    "china": SKY,
 }
 
 
@@ -67,7 +80,7 @@ def chart_assets(facts: Facts) -> Iterator[Asset]:
         yield Asset(
             name,
             "webp",
-            (lambda name=name: to_webp(draw[name](facts))),
+            functools.partial(_drawn, draw[name], facts),
             alt=_filled(words["alt"], numbers),
             caption=_filled(words["caption"], numbers),
             credit=OPEN_DATA_CREDIT,
@@ -82,7 +95,7 @@ def plan_assets(facts: Facts) -> Iterator[Asset]:
         yield Asset(
             f"plan-{site_id}",
             "webp",
-            (lambda site=site: to_webp(_plan(facts, site))),
+            functools.partial(_drawn, _plan, facts, site),
             alt=words["alt"],
             caption=words["caption"],
             credit=OPEN_DATA_CREDIT,
@@ -151,7 +164,9 @@ def _local(feature: Record) -> tuple[list[list[Point]], float, float]:
     return moved, (max(lons) - west) * squeeze, (north - min(lats)) * _KM
 
 
-def _shelves(sizes: list[tuple[float, float]], scale: float, gap: float, margin: float) -> list[Point] | None:
+def _shelves(
+    sizes: list[tuple[float, float]], scale: float, gap: float, margin: float
+) -> list[Point] | None:
     """Top-left corners that set boxes on shelves, or None when the page is too small."""
     x, y, tall = margin, margin, 0.0
     corners = []
@@ -194,8 +209,19 @@ def _silhouettes(facts: Facts) -> str:
         if max(width, height) * scale < 5:
             drawn.append(circle(x + width * scale / 2, y + height * scale / 2, 3.2, fill=tone))
             continue
-        data = "".join(path_of([(x + px * scale, y + py * scale) for px, py in ring]) for ring in rings)
-        drawn.append(path(data, fill=tone, fill_rule="evenodd", stroke=tone, stroke_width=1.6, stroke_linejoin="round"))
+        data = "".join(
+            path_of([(x + px * scale, y + py * scale) for px, py in ring]) for ring in rings
+        )
+        drawn.append(
+            path(
+                data,
+                fill=tone,
+                fill_rule="evenodd",
+                stroke=tone,
+                stroke_width=1.6,
+                stroke_linejoin="round",
+            )
+        )
     return svg(_W, _H, _paper(*drawn))
 
 
@@ -217,18 +243,45 @@ def _companies(facts: Facts) -> str:
     drawn = []
     for index, (_, count, area) in enumerate(rows):
         y = top + index * step
-        drawn.append(rectangle(left, y + step * 0.16, (_W - left - 110) * area / widest, step * 0.42, rx=4, fill=BRICK))
-        drawn += [circle(left + 9 + 27 * dot, y + step * 0.78, 7.5, fill=COAL) for dot in range(count)]
-        drawn.append(path(f"M{left - 46} {y + step * 0.16:.1f}V{y + step * 0.86:.1f}", stroke=SKY_DEEP, stroke_width=7, stroke_linecap="round"))
+        drawn.append(
+            rectangle(
+                left,
+                y + step * 0.16,
+                (_W - left - 110) * area / widest,
+                step * 0.42,
+                rx=4,
+                fill=BRICK,
+            )
+        )
+        drawn += [
+            circle(left + 9 + 27 * dot, y + step * 0.78, 7.5, fill=COAL) for dot in range(count)
+        ]
+        drawn.append(
+            path(
+                f"M{left - 46} {y + step * 0.16:.1f}V{y + step * 0.86:.1f}",
+                stroke=SKY_DEEP,
+                stroke_width=7,
+                stroke_linecap="round",
+            )
+        )
     for tick in range(0, int(widest) + 1, 200):
         x = left + (_W - left - 110) * tick / widest
-        drawn.insert(0, path(f"M{x:.1f} {top - 22}V{_H - 70}", stroke=CHALK_LINE, stroke_width=2, stroke_dasharray="4 8"))
+        drawn.insert(
+            0,
+            path(
+                f"M{x:.1f} {top - 22}V{_H - 70}",
+                stroke=CHALK_LINE,
+                stroke_width=2,
+                stroke_dasharray="4 8",
+            ),
+        )
     return svg(_W, _H, _paper(*drawn))
 
 
 def _periods(facts: Facts) -> str:
     ordered = sorted(
-        facts.layers["building"], key=lambda f: _PERIODS.index(f["properties"].get("period") or "NC")
+        facts.layers["building"],
+        key=lambda f: _PERIODS.index(f["properties"].get("period") or "NC"),
     )
     columns, cell = 15, 88
     left = (_W - columns * cell) / 2
@@ -237,8 +290,18 @@ def _periods(facts: Facts) -> str:
     for index, feature in enumerate(ordered):
         x, y = left + index % columns * cell + cell / 2, top + index // columns * cell + cell / 2
         tone = _PERIOD_TONES[_PERIODS.index(feature["properties"].get("period") or "NC")]
-        drawn.append(path(f"M{x - 27} {y + 30}V{y - 12}L{x} {y - 34}L{x + 27} {y - 12}V{y + 30}Z", fill=tone, stroke=tone, stroke_width=4, stroke_linejoin="round"))
-        drawn.append(path(f"M{x - 7} {y + 30}V{y + 8}H{x + 7}V{y + 30}Z", fill=CHALK, fill_opacity=0.9))
+        drawn.append(
+            path(
+                f"M{x - 27} {y + 30}V{y - 12}L{x} {y - 34}L{x + 27} {y - 12}V{y + 30}Z",
+                fill=tone,
+                stroke=tone,
+                stroke_width=4,
+                stroke_linejoin="round",
+            )
+        )
+        drawn.append(
+            path(f"M{x - 7} {y + 30}V{y + 8}H{x + 7}V{y + 30}Z", fill=CHALK, fill_opacity=0.9)
+        )
     return svg(_W, _H, _paper(*drawn))
 
 
@@ -280,9 +343,21 @@ def _chronology(facts: Facts) -> str:
                 stroke_width=5 if century else 2,
             )
         )
-    drawn.append(path(f"M80 {floor + 40}H{_W - 80}", stroke=CHALK, stroke_opacity=0.6, stroke_width=3))
+    drawn.append(
+        path(f"M80 {floor + 40}H{_W - 80}", stroke=CHALK, stroke_opacity=0.6, stroke_width=3)
+    )
     # The working life of the basin, from the first coal to the last tub.
-    drawn.append(rectangle(across(1720), floor + 28, across(1990) - across(1720), 12, rx=6, fill=LAMP, fill_opacity=0.9))
+    drawn.append(
+        rectangle(
+            across(1720),
+            floor + 28,
+            across(1990) - across(1720),
+            12,
+            rx=6,
+            fill=LAMP,
+            fill_opacity=0.9,
+        )
+    )
     stacked: Counter[int] = Counter()
     for fact in facts.timeline:
         decade = int(fact["date"][:4]) // 10 * 10
@@ -304,19 +379,47 @@ def _shafts(facts: Facts) -> str:
 
     drawn = []
     for year in range(1750, 2011, 50):
-        drawn.append(path(f"M{across(year):.1f} 60V{_H - 80}", stroke=CHALK_LINE, stroke_width=2.4, stroke_dasharray="4 9"))
+        drawn.append(
+            path(
+                f"M{across(year):.1f} 60V{_H - 80}",
+                stroke=CHALK_LINE,
+                stroke_width=2.4,
+                stroke_dasharray="4 9",
+            )
+        )
     for index, (_, start, end) in enumerate(lives):
         y = top + index * step
-        drawn.append(rectangle(across(start), y + step * 0.24, across(end) - across(start), step * 0.5, rx=step * 0.25, fill=BRICK if index % 2 else BRICK_LIGHT))
+        drawn.append(
+            rectangle(
+                across(start),
+                y + step * 0.24,
+                across(end) - across(start),
+                step * 0.5,
+                rx=step * 0.25,
+                fill=BRICK if index % 2 else BRICK_LIGHT,
+            )
+        )
         drawn.append(circle(across(start), y + step * 0.49, step * 0.32, fill=COAL))
-        drawn.append(circle(across(end), y + step * 0.49, step * 0.32, fill=CHALK, stroke=COAL, stroke_width=4))
+        drawn.append(
+            circle(
+                across(end), y + step * 0.49, step * 0.32, fill=CHALK, stroke=COAL, stroke_width=4
+            )
+        )
     return svg(_W, _H, _paper(*drawn))
 
 
 def working_lives(facts: Facts) -> list[tuple[Record, int, int]]:
     """Places of the basin whose first sinking and end are both known, oldest first."""
     starts = ("sinking", "first shaft")
-    ends = ("end of extraction", "closed", "shaft 2 closed", "pit closed", "shafts closed", "pit 6 closed", "pit 9 closed")
+    ends = (
+        "end of extraction",
+        "closed",
+        "shaft 2 closed",
+        "pit closed",
+        "shafts closed",
+        "pit 6 closed",
+        "pit 9 closed",
+    )
     found = []
     for site in facts.sites:
         if site["country"] != "FR" or site["kind"] == "partner-site":
@@ -332,13 +435,27 @@ def _shaft_map(facts: Facts) -> str:
     view = View(2.957, 50.4375, 112, 1600, 1200)
     drawn = [
         *ground.land(facts, view),
-        ground.basin_outline(facts, view, fill="none", stroke=COAL_SOFT, stroke_width=3, stroke_linejoin="round"),
+        ground.basin_outline(
+            facts, view, fill="none", stroke=COAL_SOFT, stroke_width=3, stroke_linejoin="round"
+        ),
     ]
-    for feature in sorted(facts.layers["commune"], key=lambda f: -f["properties"]["shaftsRecorded"]):
+    for feature in sorted(
+        facts.layers["commune"], key=lambda f: -f["properties"]["shaftsRecorded"]
+    ):
         count = feature["properties"]["shaftsRecorded"]
         if count:
             x, y = view.project(*feature["properties"]["centroid"])
-            drawn.append(circle(x, y, 4.6 * math.sqrt(count), fill=COAL, fill_opacity=0.82, stroke=CHALK, stroke_width=1.6))
+            drawn.append(
+                circle(
+                    x,
+                    y,
+                    4.6 * math.sqrt(count),
+                    fill=COAL,
+                    fill_opacity=0.82,
+                    stroke=CHALK,
+                    stroke_width=1.6,
+                )
+            )
     drawn += [*ground.scale_bar(view, 10), *ground.north(1530, 70)]
     return svg(1600, 1200, drawn)
 
@@ -346,7 +463,9 @@ def _shaft_map(facts: Facts) -> str:
 def _plan(facts: Facts, site: Record) -> str:
     view = View(site["lon"], site["lat"], 2.6, _W, _H)
     step = view.pixels_per_km / 10
-    squares = "".join(f"M{x:.1f} 0V{_H}" for x in _steps(_W, step)) + "".join(f"M0 {y:.1f}H{_W}" for y in _steps(_H, step))
+    squares = "".join(f"M{x:.1f} 0V{_H}" for x in _steps(_W, step)) + "".join(
+        f"M0 {y:.1f}H{_W}" for y in _steps(_H, step)
+    )
     component = (site.get("unesco") or {}).get("component")
     drawn = [
         rectangle(0, 0, _W, _H, fill="#23292e"),
@@ -368,17 +487,40 @@ def _plan(facts: Facts, site: Record) -> str:
         drawn.append(path(outline(feature, view), fill=SKY_DEEP, stroke=SKY, stroke_width=3))
     for feature in facts.layers["slag-heap"]:
         if outline(feature, view):
-            drawn.append(path(outline(feature, view), fill="none", stroke=CHALK_SHADE, stroke_width=9, stroke_opacity=0.85, stroke_linejoin="round"))
+            drawn.append(
+                path(
+                    outline(feature, view),
+                    fill="none",
+                    stroke=CHALK_SHADE,
+                    stroke_width=9,
+                    stroke_opacity=0.85,
+                    stroke_linejoin="round",
+                )
+            )
     drawn += ground.heaps(facts, view)
     drawn += [
-        group((path(outline(f, view)) for f in facts.layers["railway"]), fill=CHALK_SHADE, stroke=CHALK_SHADE, stroke_width=4),
-        group((path(outline(f, view)) for f in facts.layers["railway"]), fill="none", stroke=COAL, stroke_width=2, stroke_dasharray="7 9"),
+        group(
+            (path(outline(f, view)) for f in facts.layers["railway"]),
+            fill=CHALK_SHADE,
+            stroke=CHALK_SHADE,
+            stroke_width=4,
+        ),
+        group(
+            (path(outline(f, view)) for f in facts.layers["railway"]),
+            fill="none",
+            stroke=COAL,
+            stroke_width=2,
+            stroke_dasharray="7 9",
+        ),
         group(ground.estates(facts, view, size=3.2, colour=CHALK_SHADE)),
         group(ground.buildings(facts, view, size=2.2, dark=True)),
     ]
     for point in site.get("points") or []:
         x, y = view.project(point["lon"], point["lat"])
-        drawn += [circle(x, y, 40, fill="url(#halo)"), circle(x, y, 11, fill=LAMP, stroke=COAL, stroke_width=3)]
+        drawn += [
+            circle(x, y, 40, fill="url(#halo)"),
+            circle(x, y, 11, fill=LAMP, stroke=COAL, stroke_width=3),
+        ]
     drawn += [*ground.scale_bar(view, 0.5), *ground.north(1530, 70)]
     return svg(_W, _H, drawn, [glow("halo", LAMP, strength=0.8)])
 
@@ -386,3 +528,7 @@ def _plan(facts: Facts, site: Record) -> str:
 def _steps(length: float, step: float) -> list[float]:
     count = int(length / 2 / step)
     return [length / 2 + step * index for index in range(-count, count + 1)]
+
+
+def _drawn(draw: Callable[..., str], *arguments: object) -> bytes:
+    return to_webp(draw(*arguments))

@@ -6,6 +6,7 @@ shows is said by its alternative text and caption.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -77,12 +78,14 @@ def unwrapped(ring: Ring) -> Ring:
     """`ring` without its jump at the antimeridian: longitudes may pass 180 degrees."""
     found = ring[:1]
     turn = 0.0
-    for (before, _), (lon, lat) in zip(ring, ring[1:], strict=False):
+    for (before, _), (lon, lat) in itertools.pairwise(ring):
         if lon - before > 180:
             turn -= 360
         elif lon - before < -180:
             turn += 360
         found.append((lon + turn, lat))
+    if turn:
+        return ring  # it goes round a pole, and has no side to belong to
     # The part that lies across may be the first: most of the ring decides where it belongs.
     home = 360 * round(sum(lon for lon, _ in found) / len(found) / 360)
     return [(lon - home, lat) for lon, lat in found]

@@ -32,7 +32,7 @@ def place_entries(facts: Facts, images: dict[str, list[str]]) -> Iterator[Entry]
         _name_place(entry, site)
         lead = words["leads"].get(site["id"], site["text"])
         entry.say("lead", {**lead, **_only(japanese.get(site["id"]), "ja")})
-        kind = {"place": "town"}.get(site["kind"], site["kind"]).replace("-", "_")
+        kind = "town" if site["kind"] == "place" else str(site["kind"]).replace("-", "_")
         entry.share("kind", kind)
         entry.share("coords", {"lat": site["lat"], "lon": site["lon"]})
         entry.share("precision_m", site["precisionM"])
@@ -216,7 +216,9 @@ def source_line(keys: list[str], facts: Facts) -> str:
     named = []
     for key in keys:
         publisher = facts.sources.get(key, {}).get("publisher", "-")
-        named.append(f"{publisher} ({key})" if publisher != "-" else f"connaissances générales ({key})")
+        named.append(
+            f"{publisher} ({key})" if publisher != "-" else f"connaissances générales ({key})"
+        )
     return " · ".join(named)
 
 

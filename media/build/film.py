@@ -6,6 +6,7 @@ Silent, without a word in the picture: the years are in the subtitles.
 from __future__ import annotations
 
 import functools
+import itertools
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -37,16 +38,67 @@ from media.build.sound import vtt
 _W, _H, _FPS = 1280, 720, 24
 _OPENING, _CLOSING = 0.8, 3.2  # seconds before the first light and of the last image
 _READING, _STEP = 2.1, 0.2  # least seconds a subtitle stands, seconds between two lights
-_BEGINNINGS = ("coal found", "sinking", "first shaft", "construction begins", "Anzin company founded", "line opened", "monument", "first headframe")
+_BEGINNINGS = (
+    "coal found",
+    "sinking",
+    "first shaft",
+    "construction begins",
+    "Anzin company founded",
+    "line opened",
+    "monument",
+    "first headframe",
+)
 
 # From which year each subtitle stands, and what it says.
 _WORDS: tuple[tuple[int, dict[str, str]], ...] = (
-    (1720, {"fr": "1720 : le premier charbon, à Fresnes-sur-Escaut", "en": "1720: the first coal, at Fresnes-sur-Escaut", "ja": "1720年　フレーヌ＝シュル＝エスコーで最初の石炭"}),
-    (1757, {"fr": "De 1757 à 1840 : Anzin et le Valenciennois", "en": "1757 to 1840: Anzin and the Valenciennes country", "ja": "1757〜1840年　アンザンとヴァランシエンヌ地方"}),
-    (1841, {"fr": "Après 1841 : le charbon continue vers l’ouest", "en": "After 1841: the coal runs on to the west", "ja": "1841年以後　炭田は西へのびる"}),
-    (1890, {"fr": "De 1890 à 1914 : les grandes fosses", "en": "1890 to 1914: the great pits", "ja": "1890〜1914年　大きな炭坑の時代"}),
-    (1920, {"fr": "Après 1920 : le dernier grand siège, à Oignies", "en": "After 1920: the last great unit, at Oignies", "ja": "1920年以後　オワニーの最後の大きな炭坑"}),
-    (2012, {"fr": "2012 : cent neuf éléments au patrimoine mondial", "en": "2012: one hundred and nine components on the World Heritage List", "ja": "2012年　109の構成資産が世界遺産に"}),
+    (
+        1720,
+        {
+            "fr": "1720 : le premier charbon, à Fresnes-sur-Escaut",
+            "en": "1720: the first coal, at Fresnes-sur-Escaut",
+            "ja": "1720年　フレーヌ＝シュル＝エスコーで最初の石炭",
+        },
+    ),
+    (
+        1757,
+        {
+            "fr": "De 1757 à 1840 : Anzin et le Valenciennois",
+            "en": "1757 to 1840: Anzin and the Valenciennes country",
+            "ja": "1757〜1840年　アンザンとヴァランシエンヌ地方",
+        },
+    ),
+    (
+        1841,
+        {
+            "fr": "Après 1841 : le charbon continue vers l’ouest",
+            "en": "After 1841: the coal runs on to the west",
+            "ja": "1841年以後　炭田は西へのびる",
+        },
+    ),
+    (
+        1890,
+        {
+            "fr": "De 1890 à 1914 : les grandes fosses",
+            "en": "1890 to 1914: the great pits",
+            "ja": "1890〜1914年　大きな炭坑の時代",
+        },
+    ),
+    (
+        1920,
+        {
+            "fr": "Après 1920 : le dernier grand siège, à Oignies",
+            "en": "After 1920: the last great unit, at Oignies",
+            "ja": "1920年以後　オワニーの最後の大きな炭坑",
+        },
+    ),
+    (
+        2012,
+        {
+            "fr": "2012 : cent neuf éléments au patrimoine mondial",
+            "en": "2012: one hundred and nine components on the World Heritage List",
+            "ja": "2012年　109の構成資産が世界遺産に",
+        },
+    ),
 )
 
 
@@ -79,7 +131,12 @@ def film_assets(facts: Facts) -> Iterator[Asset]:
         },
         credit=OPEN_DATA_CREDIT,
         rights=OPEN_DATA_RIGHTS,
-        transcript={tag: " ".join(f"{words[tag]}。" if tag == "ja" else f"{words[tag]}." for _, words in _WORDS) for tag in tags},
+        transcript={
+            tag: " ".join(
+                f"{words[tag]}。" if tag == "ja" else f"{words[tag]}." for _, words in _WORDS
+            )
+            for tag in tags
+        },
         subtitles={tag: f"film-lumieres-st-{tag}" for tag in tags},
         poster="film-lumieres-image",
     )
@@ -114,7 +171,7 @@ def lights(facts: Facts, view: View) -> list[Light]:
     begun.sort(key=lambda pair: (pair[0], pair[1]["id"]))
     found = []
     second = _OPENING
-    for (first, _), (last, _) in zip(_WORDS, _WORDS[1:], strict=False):
+    for (first, _), (last, _) in itertools.pairwise(_WORDS):
         age = [(year, site) for year, site in begun if first <= year < last]
         for index, (year, site) in enumerate(age):
             x, y = view.project(site["lon"], site["lat"])
@@ -133,7 +190,7 @@ def _starts(facts: Facts) -> list[float]:
     found = lights(facts, _view())
     starts = []
     second = _OPENING
-    for (first, _), (last, _) in zip(_WORDS, _WORDS[1:], strict=False):
+    for (first, _), (last, _) in itertools.pairwise(_WORDS):
         starts.append(second)
         second += max(_READING, _STEP * sum(first <= light.year < last for light in found))
     return [*starts, second]
@@ -147,9 +204,21 @@ def _ground(facts: Facts) -> list[str]:
     view = _view()
     return [
         rectangle(0, 0, _W, _H, fill="#15181b"),
-        ground.basin_outline(facts, view, fill=COAL, stroke="#3d4a55", stroke_width=2.4, stroke_linejoin="round"),
-        group((path(outline(f, view)) for f in facts.layers["commune"]), fill="none", stroke="#2c3338", stroke_width=0.8),
-        group((path(outline(f, view)) for f in facts.layers["component"]), fill="#3a2f2d", stroke="#4a3a36", stroke_width=0.8),
+        ground.basin_outline(
+            facts, view, fill=COAL, stroke="#3d4a55", stroke_width=2.4, stroke_linejoin="round"
+        ),
+        group(
+            (path(outline(f, view)) for f in facts.layers["commune"]),
+            fill="none",
+            stroke="#2c3338",
+            stroke_width=0.8,
+        ),
+        group(
+            (path(outline(f, view)) for f in facts.layers["component"]),
+            fill="#3a2f2d",
+            stroke="#4a3a36",
+            stroke_width=0.8,
+        ),
     ]
 
 
@@ -172,7 +241,15 @@ def _overlay(facts: Facts, found: list[Light], second: float) -> list[str]:
         if age < 0:
             continue
         flare = max(0.0, 1 - age / 0.9)
-        drawn.append(circle(light.x, light.y, 20 + 46 * flare, fill="url(#halo)", fill_opacity=f"{0.55 + 0.45 * flare:.3f}"))
+        drawn.append(
+            circle(
+                light.x,
+                light.y,
+                20 + 46 * flare,
+                fill="url(#halo)",
+                fill_opacity=f"{0.55 + 0.45 * flare:.3f}",
+            )
+        )
         drawn.append(circle(light.x, light.y, 3.6 + 4 * flare, fill="#fff3d0"))
     drawn += _axis(found, second)
     return drawn
@@ -186,7 +263,7 @@ def _axis(found: list[Light], second: float) -> list[str]:
         return left + (right - left) * (year - 1720) / 300
 
     year = 1720.0
-    for before, after in zip(found, found[1:], strict=False):
+    for before, after in itertools.pairwise(found):
         if before.second <= second < after.second:
             part = (second - before.second) / (after.second - before.second)
             year = before.year + (after.year - before.year) * part
@@ -196,7 +273,9 @@ def _axis(found: list[Light], second: float) -> list[str]:
     ticks = "".join(f"M{across(y0):.1f} {y - 7}v14" for y0 in range(1720, 2021, 50))
     return [
         path(f"M{left} {y}H{right}{ticks}", stroke=CHALK, stroke_opacity=0.35, stroke_width=2),
-        path(f"M{left} {y}H{across(year):.1f}", stroke=LAMP, stroke_width=5, stroke_linecap="round"),
+        path(
+            f"M{left} {y}H{across(year):.1f}", stroke=LAMP, stroke_width=5, stroke_linecap="round"
+        ),
         circle(across(year), y, 8, fill=LAMP, stroke=BRICK, stroke_width=2),
     ]
 
@@ -213,7 +292,10 @@ def _cues(facts: Facts, tag: str) -> bytes:
     starts = _starts(facts)
     ends = [*starts[1:], duration(facts)]
     return vtt(
-        [(start, end - 0.04, words[tag]) for start, end, (_, words) in zip(starts, ends, _WORDS, strict=True)]
+        [
+            (start, end - 0.04, words[tag])
+            for start, end, (_, words) in zip(starts, ends, _WORDS, strict=True)
+        ]
     )
 
 
@@ -226,13 +308,45 @@ def _film(facts: Facts) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / "film.mp4"
         encoder = subprocess.Popen(
-            ["ffmpeg", "-loglevel", "error", "-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{_W}x{_H}"]
-            + ["-r", str(_FPS), "-i", "-", "-an", "-c:v", "libx264", "-preset", "slow", "-crf", "22"]
-            + ["-pix_fmt", "yuv420p", "-threads", "1", "-map_metadata", "-1", "-fflags", "+bitexact"]
-            + ["-flags:v", "+bitexact", "-movflags", "+faststart", str(target)],
+            [
+                "ffmpeg",
+                "-loglevel",
+                "error",
+                "-f",
+                "rawvideo",
+                "-pix_fmt",
+                "rgb24",
+                "-s",
+                f"{_W}x{_H}",
+                "-r",
+                str(_FPS),
+                "-i",
+                "-",
+                "-an",
+                "-c:v",
+                "libx264",
+                "-preset",
+                "slow",
+                "-crf",
+                "22",
+                "-pix_fmt",
+                "yuv420p",
+                "-threads",
+                "1",
+                "-map_metadata",
+                "-1",
+                "-fflags",
+                "+bitexact",
+                "-flags:v",
+                "+bitexact",
+                "-movflags",
+                "+faststart",
+                str(target),
+            ],
             stdin=subprocess.PIPE,
         )
-        assert encoder.stdin
+        if encoder.stdin is None:
+            raise OSError("ffmpeg takes no frames")
         for frame in range(round(duration(facts) * _FPS)):
             over = svg(_W, _H, _overlay(facts, found, frame / _FPS), _defs())
             layer = pyvips.Image.svgload_buffer(over.encode(), unlimited=True)

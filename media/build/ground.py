@@ -28,11 +28,18 @@ from media.build.facts import Facts, Record
 from media.build.relief import hill
 
 _PAPERS = ("#f4efe6", "#f1ebdf", "#f6f2ea", "#efe9dd")
-HOUSE_ROWS = {
+HOUSE_ROWS: dict[str, list[tuple[float, float, float, float]]] = {
     # Houses of an estate sign, in units from its middle: (x, y, width, height).
     "coron": [(-15 + 5 * i, -4, 4.4, 8) for i in range(6)],
     "pavilion": [(x, y, 9, 5.5) for x in (-12, 3) for y in (-8, 3)],
-    "garden": [(-14, -2, 6, 6), (-5, -9, 6, 6), (5, -7, 6, 6), (9, 2, 6, 6), (0, 6, 6, 6), (-9, 5, 6, 6)],
+    "garden": [
+        (-14, -2, 6, 6),
+        (-5, -9, 6, 6),
+        (5, -7, 6, 6),
+        (9, 2, 6, 6),
+        (0, 6, 6, 6),
+        (-9, 5, 6, 6),
+    ],
     "modern": [(x, y, 3.4, 7) for x in (-12, -5, 2, 9) for y in (-9, 2)],
 }
 
@@ -111,7 +118,13 @@ def railways(facts: Facts, view: View) -> list[str]:
     """Inscribed mine railways: a coal line with light ties."""
     lines = [outline(feature, view) for feature in facts.layers["railway"]]
     return [
-        group((path(line) for line in lines), fill=COAL, stroke=COAL, stroke_width=3, stroke_linejoin="round"),
+        group(
+            (path(line) for line in lines),
+            fill=COAL,
+            stroke=COAL,
+            stroke_width=3,
+            stroke_linejoin="round",
+        ),
         group(
             (path(line) for line in lines),
             fill="none",
@@ -122,7 +135,9 @@ def railways(facts: Facts, view: View) -> list[str]:
     ]
 
 
-def heaps(facts: Facts, view: View, *, chosen: Callable[[Record], bool] = lambda _: False) -> list[str]:
+def heaps(
+    facts: Facts, view: View, *, chosen: Callable[[Record], bool] = lambda _: False
+) -> list[str]:
     """Slag heaps as hills, the chosen ones ringed."""
     drawn = []
     for feature in facts.layers["slag-heap"]:
@@ -133,7 +148,14 @@ def heaps(facts: Facts, view: View, *, chosen: Callable[[Record], bool] = lambda
             points = [view.project(lon, lat) for lon, lat in ring]
             if chosen(feature["properties"]):
                 drawn.append(
-                    path(path_of(points), fill="none", stroke=BRICK, stroke_width=14, stroke_opacity=0.5, stroke_linejoin="round")
+                    path(
+                        path_of(points),
+                        fill="none",
+                        stroke=BRICK,
+                        stroke_width=14,
+                        stroke_opacity=0.5,
+                        stroke_linejoin="round",
+                    )
                 )
             drawn += hill(points, conical=conical)
     return drawn
@@ -167,13 +189,31 @@ def buildings(facts: Facts, view: View, *, size: float = 1.0, dark: bool = False
             continue
         kind = feature["properties"]["type"]
         if kind in ("Fosse", "Chevalement", "Mine-image"):
-            sign = path("M-7 8L0 -9L7 8M-4.2 1.5H4.2", fill="none", stroke=ink, stroke_width=2.4, stroke_linecap="round")
+            sign = path(
+                "M-7 8L0 -9L7 8M-4.2 1.5H4.2",
+                fill="none",
+                stroke=ink,
+                stroke_width=2.4,
+                stroke_linecap="round",
+            )
         elif kind == "Édifice religieux":
-            sign = path("M0 -9V9M-5 -3.5H5", fill="none", stroke=soft, stroke_width=2.6, stroke_linecap="round")
+            sign = path(
+                "M0 -9V9M-5 -3.5H5",
+                fill="none",
+                stroke=soft,
+                stroke_width=2.6,
+                stroke_linecap="round",
+            )
         elif kind == "Monument commémoratif":
             sign = path("M-3 8L-1.6 -9H1.6L3 8Z", fill=soft)
         else:
-            sign = path("M-6 6V-3L0 -8L6 -3V6Z", fill=COAL_SOFT if dark else CHALK_SHADE, stroke=soft, stroke_width=1.8, stroke_linejoin="round")
+            sign = path(
+                "M-6 6V-3L0 -8L6 -3V6Z",
+                fill=COAL_SOFT if dark else CHALK_SHADE,
+                stroke=soft,
+                stroke_width=1.8,
+                stroke_linejoin="round",
+            )
         drawn.append(group([sign], transform=f"translate({x:.1f} {y:.1f}) scale({size})"))
     return drawn
 
@@ -205,10 +245,14 @@ def scale_bar(view: View, kilometres: float) -> list[str]:
 
 def basin_outline(facts: Facts, view: View, **style: object) -> str:
     """The outline of the basin."""
-    return path("".join(outline(feature, view, 4000) for feature in facts.layers["mining-basin"]), **style)
+    return path(
+        "".join(outline(feature, view, 4000) for feature in facts.layers["mining-basin"]), **style
+    )
 
 
-def basin_inset(facts: Facts, x: float, y: float, lon: float, lat: float, width: int = 560) -> list[str]:
+def basin_inset(
+    facts: Facts, x: float, y: float, lon: float, lat: float, width: int = 560
+) -> list[str]:
     """A small map of the whole basin with a lamp on the place; its corner at (x, y)."""
     height = int(width * 0.36)
     inner = View(2.957, 50.4375, 112, width, height)
@@ -216,7 +260,17 @@ def basin_inset(facts: Facts, x: float, y: float, lon: float, lat: float, width:
     return [
         group(
             [
-                rectangle(0, 0, width, height, rx=18, fill=CHALK, fill_opacity=0.94, stroke=CHALK_LINE, stroke_width=2),
+                rectangle(
+                    0,
+                    0,
+                    width,
+                    height,
+                    rx=18,
+                    fill=CHALK,
+                    fill_opacity=0.94,
+                    stroke=CHALK_LINE,
+                    stroke_width=2,
+                ),
                 basin_outline(facts, inner, fill=CHALK_SHADE, stroke=COAL_SOFT, stroke_width=1.6),
                 group(
                     (path(outline(feature, inner)) for feature in facts.layers["component"]),
@@ -241,7 +295,13 @@ def north(x: float, y: float) -> list[str]:
             [
                 circle(0, 0, 34, fill=CHALK, fill_opacity=0.86),
                 path("M0 -24L9 12L0 6Z", fill=COAL),
-                path("M0 -24L-9 12L0 6Z", fill=CHALK_SHADE, stroke=COAL, stroke_width=1.4, stroke_linejoin="round"),
+                path(
+                    "M0 -24L-9 12L0 6Z",
+                    fill=CHALK_SHADE,
+                    stroke=COAL,
+                    stroke_width=1.4,
+                    stroke_linejoin="round",
+                ),
             ],
             transform=f"translate({x:.1f} {y:.1f})",
         )

@@ -18,12 +18,47 @@ from media.build.facts import Facts, Record
 
 # Asset, layer of the facts, style on the player's map, decimals kept, French and English words.
 _LAYERS: tuple[tuple[str, str, str, int, str, str], ...] = (
-    ("couche-bassin", "mining-basin", "region", 4, "Contour du bassin minier", "Outline of the mining basin"),
-    ("couche-departements", "department", "department", 4, "Départements du Nord et du Pas-de-Calais", "The départements of Nord and Pas-de-Calais"),
-    ("couche-communes", "commune", "commune", 4, "Communes du bassin minier", "Communes of the mining basin"),
-    ("couche-elements", "component", "component", 5, "Les 109 éléments inscrits", "The 109 inscribed components"),
+    (
+        "couche-bassin",
+        "mining-basin",
+        "region",
+        4,
+        "Contour du bassin minier",
+        "Outline of the mining basin",
+    ),
+    (
+        "couche-departements",
+        "department",
+        "department",
+        4,
+        "Départements du Nord et du Pas-de-Calais",
+        "The départements of Nord and Pas-de-Calais",
+    ),
+    (
+        "couche-communes",
+        "commune",
+        "commune",
+        4,
+        "Communes du bassin minier",
+        "Communes of the mining basin",
+    ),
+    (
+        "couche-elements",
+        "component",
+        "component",
+        5,
+        "Les 109 éléments inscrits",
+        "The 109 inscribed components",
+    ),
     ("couche-terrils", "slag-heap", "heap", 5, "Terrils inscrits", "Inscribed slag heaps"),
-    ("couche-cavaliers", "railway", "railway", 5, "Cavaliers miniers inscrits", "Inscribed mine railways"),
+    (
+        "couche-cavaliers",
+        "railway",
+        "railway",
+        5,
+        "Cavaliers miniers inscrits",
+        "Inscribed mine railways",
+    ),
     ("couche-eaux", "water", "water", 5, "Plans d’eau inscrits", "Inscribed waters"),
     ("couche-europe", "country", "country", 3, "Pays d’Europe", "Countries of Europe"),
     ("couche-japon", "coastline-japan", "coast", 3, "Côtes du Japon", "Coasts of Japan"),
@@ -75,16 +110,16 @@ def _geojson(features: list[Record], decimals: int) -> bytes:
 
 
 def _rounded(coordinates: Any, decimals: int) -> Any:
-    """Coordinates cut to `decimals`, points that fall on their neighbour dropped."""
-    if isinstance(coordinates[0], (int, float)):
-        return [round(value, decimals) for value in coordinates]
+    """Coordinates cut to `decimals`; rings and polygons that leaves empty are dropped."""
     if isinstance(coordinates[0][0], (int, float)):
         # A coast that passes the antimeridian stops there instead of crossing the whole map.
-        coordinates = [
-            (max(-180.0, min(180.0, lon)), lat) for lon, lat in unwrapped(coordinates)
+        points = [
+            [round(max(-180.0, min(180.0, lon)), decimals), round(lat, decimals)]
+            for lon, lat in unwrapped(coordinates)
         ]
-    points = [_rounded(part, decimals) for part in coordinates]
-    if isinstance(points[0][0], (int, float)):
-        kept = [point for index, point in enumerate(points) if index == 0 or point != points[index - 1]]
-        return kept if len(kept) >= 4 else points
-    return points
+        kept = [
+            point for index, point in enumerate(points) if index == 0 or point != points[index - 1]
+        ]
+        # An islet smaller than the decimals kept leaves no ring.
+        return kept if len(kept) >= 4 and kept[0] == kept[-1] else []
+    return [part for part in (_rounded(part, decimals) for part in coordinates) if part]

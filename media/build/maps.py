@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Iterator
 
@@ -19,7 +20,6 @@ from media.build.drawing import (
     BRICK_PALE,
     CHALK,
     CHALK_LINE,
-    CHALK_SHADE,
     COAL,
     COAL_SOFT,
     SKY,
@@ -28,8 +28,8 @@ from media.build.drawing import (
     Point,
     View,
     circle,
-    group,
     gradient,
+    group,
     outline,
     path,
     path_of,
@@ -60,7 +60,10 @@ def place_map(facts: Facts, site: Record) -> Asset:
     """The map of a place: of its surroundings in the basin, of its country elsewhere."""
     if site["id"] == "bassin-minier":
         return _basin_map(facts)
-    if site["country"] == "FR" and site["id"] not in ("champagne", "musee-histoire-naturelle-lille"):
+    if site["country"] == "FR" and site["id"] not in (
+        "champagne",
+        "musee-histoire-naturelle-lille",
+    ):
         return _local_map(facts, site)
     return _far_map(facts, site)
 
@@ -68,7 +71,10 @@ def place_map(facts: Facts, site: Record) -> Asset:
 def route_maps(facts: Facts) -> Iterator[Asset]:
     """One map a route: its stops numbered by their size and joined by straight lines."""
     for route in facts.routes:
-        stops = [facts.site(stop["site"]) for stop in sorted(route["stops"], key=lambda s: int(s["order"]))]
+        stops = [
+            facts.site(stop["site"])
+            for stop in sorted(route["stops"], key=lambda s: int(s["order"]))
+        ]
         points = [(float(stop["lon"]), float(stop["lat"])) for stop in stops]
         spread = max(lon for lon, _ in points) - min(lon for lon, _ in points)
         draw = _route_in_basin if spread < 3 else _route_far
@@ -122,8 +128,12 @@ def _draw_basin(facts: Facts) -> str:
         900,
         [
             *ground.land(facts, view),
-            ground.basin_outline(facts, view, fill="none", stroke=CHALK, stroke_width=12, stroke_linejoin="round"),
-            ground.basin_outline(facts, view, fill="none", stroke=COAL_SOFT, stroke_width=3, stroke_linejoin="round"),
+            ground.basin_outline(
+                facts, view, fill="none", stroke=CHALK, stroke_width=12, stroke_linejoin="round"
+            ),
+            ground.basin_outline(
+                facts, view, fill="none", stroke=COAL_SOFT, stroke_width=3, stroke_linejoin="round"
+            ),
             group(
                 (path(outline(feature, view)) for feature in facts.layers["component"]),
                 fill=BRICK,
@@ -212,7 +222,9 @@ def _draw_local(facts: Facts, site: Record, width_km: float, bar: float) -> str:
             *ground.marker(x, y),
             *ground.scale_bar(view, bar),
             *ground.north(1530, 70),
-            *ground.basin_inset(facts, 36, _SIZE[1] - 36 - int(560 * 0.36), site["lon"], site["lat"]),
+            *ground.basin_inset(
+                facts, 36, _SIZE[1] - 36 - int(560 * 0.36), site["lon"], site["lat"]
+            ),
         ],
     )
 
@@ -223,8 +235,16 @@ def _far_map(facts: Facts, site: Record) -> Asset:
     draw = {"JP": _draw_japan}.get(site["country"], _draw_europe)
     if site["country"] in ("CN", "MA", "BR"):
         draw = _draw_world
-    inset_fr = " En bas, l’arc qui le relie au bassin, sur la carte du monde." if draw is _draw_japan else ""
-    inset_en = " Below, the arc that joins it to the basin on a map of the world." if draw is _draw_japan else ""
+    inset_fr = (
+        " En bas, l’arc qui le relie au bassin, sur la carte du monde."
+        if draw is _draw_japan
+        else ""
+    )
+    inset_en = (
+        " Below, the arc that joins it to the basin on a map of the world."
+        if draw is _draw_japan
+        else ""
+    )
     return Asset(
         f"carte-{site['id']}",
         "webp",
@@ -264,8 +284,22 @@ def _shore(data: list[str], fill: str = CHALK) -> list[str]:
     """Land with two rings of shallow water around it."""
     whole = "".join(data)
     return [
-        path(whole, fill="none", stroke="#ffffff", stroke_opacity=0.28, stroke_width=26, stroke_linejoin="round"),
-        path(whole, fill="none", stroke="#ffffff", stroke_opacity=0.34, stroke_width=12, stroke_linejoin="round"),
+        path(
+            whole,
+            fill="none",
+            stroke="#ffffff",
+            stroke_opacity=0.28,
+            stroke_width=26,
+            stroke_linejoin="round",
+        ),
+        path(
+            whole,
+            fill="none",
+            stroke="#ffffff",
+            stroke_opacity=0.34,
+            stroke_width=12,
+            stroke_linejoin="round",
+        ),
         path(whole, fill=fill, stroke="#8ea3b0", stroke_width=1.8, stroke_linejoin="round"),
     ]
 
@@ -286,8 +320,27 @@ def _draw_europe(facts: Facts, site: Record) -> str:
             # Countries the detailed layer leaves out show as bare land.
             path("".join(world), fill="#e9e6dd"),
             *_shore([outline(f, view, 6000) for f in countries], CHALK),
-            *(path(outline(f, view, 6000), fill="none", stroke=CHALK_LINE, stroke_width=2.6, stroke_linejoin="round") for f in countries),
-            *(path(outline(f, view, 6000), fill=BRICK_PALE, fill_opacity=0.6, stroke=BRICK, stroke_width=2.6, stroke_linejoin="round") for f in chosen),
+            *(
+                path(
+                    outline(f, view, 6000),
+                    fill="none",
+                    stroke=CHALK_LINE,
+                    stroke_width=2.6,
+                    stroke_linejoin="round",
+                )
+                for f in countries
+            ),
+            *(
+                path(
+                    outline(f, view, 6000),
+                    fill=BRICK_PALE,
+                    fill_opacity=0.6,
+                    stroke=BRICK,
+                    stroke_width=2.6,
+                    stroke_linejoin="round",
+                )
+                for f in chosen
+            ),
             *_basin_shape(facts, view),
             *_arc(view, _BASIN, here),
             *ground.marker(*view.project(*here)),
@@ -316,7 +369,10 @@ def _draw_world(facts: Facts, site: Record) -> str:
     here = (float(site["lon"]), float(site["lat"]))
     distance = _distance(_BASIN, here)
     view = View(
-        (here[0] + _BASIN[0]) / 2, (here[1] + _BASIN[1]) / 2 - 2, max(3600.0, distance * 1.5), *_SIZE
+        (here[0] + _BASIN[0]) / 2,
+        (here[1] + _BASIN[1]) / 2 - 2,
+        max(3600.0, distance * 1.5),
+        *_SIZE,
     )
     coast = [outline(f, view, 20000) for f in facts.layers["coastline-world"]]
     return svg(
@@ -357,7 +413,9 @@ def _world_inset(facts: Facts, corner: float, here: Point) -> list[str]:
 
 def _basin_shape(facts: Facts, view: View) -> list[str]:
     return [
-        ground.basin_outline(facts, view, fill=COAL_SOFT, stroke=COAL, stroke_width=2, stroke_linejoin="round"),
+        ground.basin_outline(
+            facts, view, fill=COAL_SOFT, stroke=COAL, stroke_width=2, stroke_linejoin="round"
+        ),
     ]
 
 
@@ -365,8 +423,22 @@ def _arc(view: View, start: Point, end: Point) -> list[str]:
     """The great circle from `start` to `end`, dotted."""
     line = path_of([view.project(*point) for point in great_circle(start, end, 64)], closed=False)
     return [
-        path(line, fill="none", stroke=CHALK, stroke_width=7, stroke_opacity=0.7, stroke_linecap="round"),
-        path(line, fill="none", stroke=BRICK, stroke_width=3.4, stroke_dasharray="2 11", stroke_linecap="round"),
+        path(
+            line,
+            fill="none",
+            stroke=CHALK,
+            stroke_width=7,
+            stroke_opacity=0.7,
+            stroke_linecap="round",
+        ),
+        path(
+            line,
+            fill="none",
+            stroke=BRICK,
+            stroke_width=3.4,
+            stroke_dasharray="2 11",
+            stroke_linecap="round",
+        ),
     ]
 
 
@@ -383,7 +455,15 @@ def _route_in_basin(facts: Facts, points: list[Point]) -> str:
         *_SIZE,
         [
             *ground.land(facts, view),
-            ground.basin_outline(facts, view, fill="none", stroke=COAL_SOFT, stroke_width=2.6, stroke_dasharray="1 8", stroke_linecap="round"),
+            ground.basin_outline(
+                facts,
+                view,
+                fill="none",
+                stroke=COAL_SOFT,
+                stroke_width=2.6,
+                stroke_dasharray="1 8",
+                stroke_linecap="round",
+            ),
             *ground.components(facts, view),
             *ground.waters(facts, view),
             *(ground.railways(facts, view) if near else []),
@@ -409,7 +489,10 @@ def _route_far(facts: Facts, points: list[Point]) -> str:
         [
             *_sea(view),
             *_shore([outline(f, view, 20000) for f in facts.layers["coastline-world"]]),
-            *(path(outline(f, view, 20000), fill=CHALK, stroke=CHALK_LINE, stroke_width=2) for f in facts.layers["country"]),
+            *(
+                path(outline(f, view, 20000), fill=CHALK, stroke=CHALK_LINE, stroke_width=2)
+                for f in facts.layers["country"]
+            ),
             *_thread(view, points, curved=True),
         ],
         [_sea_tone()],
@@ -420,18 +503,34 @@ def _thread(view: View, points: list[Point], *, curved: bool = False) -> list[st
     """The stops and the line between them, growing lighter to the end."""
     drawn = []
     if curved:
-        for start, end in zip(points, points[1:], strict=False):
+        for start, end in itertools.pairwise(points):
             drawn += _arc(view, start, end)
     else:
         line = path_of([view.project(*point) for point in points], closed=False)
         drawn += [
-            path(line, fill="none", stroke=CHALK, stroke_width=11, stroke_linejoin="round", stroke_linecap="round"),
-            path(line, fill="none", stroke=BRICK, stroke_width=4.5, stroke_linejoin="round", stroke_dasharray="14 9"),
+            path(
+                line,
+                fill="none",
+                stroke=CHALK,
+                stroke_width=11,
+                stroke_linejoin="round",
+                stroke_linecap="round",
+            ),
+            path(
+                line,
+                fill="none",
+                stroke=BRICK,
+                stroke_width=4.5,
+                stroke_linejoin="round",
+                stroke_dasharray="14 9",
+            ),
         ]
     for index, point in enumerate(points):
         x, y = view.project(*point)
         first, last = index == 0, index == len(points) - 1
-        drawn.append(circle(x, y, 19 if first or last else 14, fill=CHALK, stroke=BRICK, stroke_width=5))
+        drawn.append(
+            circle(x, y, 19 if first or last else 14, fill=CHALK, stroke=BRICK, stroke_width=5)
+        )
         if first:
             drawn.append(circle(x, y, 12, fill=BRICK))
         elif last:

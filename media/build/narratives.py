@@ -62,7 +62,13 @@ def object_entries(facts: Facts) -> Iterator[Entry]:
         entry.say("lead", words["lead"])
         entry.share("kind", "map" if image.startswith("carte-") else "chart")
         entry.share("date", "2026")
-        entry.say("maker", {"fr": "Lampisterie, d’après les données ouvertes", "en": "Lampisterie, from open data"})
+        entry.say(
+            "maker",
+            {
+                "fr": "Lampisterie, d’après les données ouvertes",
+                "en": "Lampisterie, from open data",
+            },
+        )
         entry.share("image", image)
         entry.share("place", "bassin-minier")
         entry.share("confidence", "high")
@@ -96,7 +102,9 @@ def exhibit_entries(facts: Facts) -> Iterator[Entry]:
         entry = Entry(quiz_id, "quiz")
         entry.say("title", quiz["title"])
         for answer in quiz["answers"]:
-            entry.add_block("answers", "answer", {"right": answer["right"]}, {"text": answer["text"]})
+            entry.add_block(
+                "answers", "answer", {"right": answer["right"]}, {"text": answer["text"]}
+            )
         entry.say("explanation", quiz["explanation"])
         entry.share("place", quiz["place"])
         entry.share("confidence", "high")
@@ -112,11 +120,19 @@ def scene_entries(facts: Facts) -> Iterator[Entry]:
         entry = Entry(scene["id"], "scene")
         entry.say("title", scene["title"])
         entry.say("lead", scene["lead"])
-        entry.share("camera", {"lat": site["lat"], "lon": site["lon"], "altitude": 0, **scene["camera"]})
+        entry.share(
+            "camera", {"lat": site["lat"], "lon": site["lon"], "altitude": 0, **scene["camera"]}
+        )
         entry.share("duration_seconds", scene["seconds"])
-        entry.add_block("panels", "panel", {"role": "centre", "view": "earth", "asset": scene.get("layer")}, {})
-        entry.add_block("panels", "panel", {"role": "left", "view": "image", "asset": scene["picture"]}, {})
-        entry.add_block("panels", "panel", {"role": "right", "view": "card"}, {"text": scene["card"]})
+        entry.add_block(
+            "panels", "panel", {"role": "centre", "view": "earth", "asset": scene.get("layer")}, {}
+        )
+        entry.add_block(
+            "panels", "panel", {"role": "left", "view": "image", "asset": scene["picture"]}, {}
+        )
+        entry.add_block(
+            "panels", "panel", {"role": "right", "view": "card"}, {"text": scene["card"]}
+        )
         for tag, sound in (scene.get("narration") or {}).items():
             entry.fields.setdefault("narration", {})[tag] = sound
         entry.share("places", scene["places"])

@@ -106,11 +106,15 @@ def _selections(facts: Facts, by_type: dict[str, list[str]]) -> dict[str, Callab
         "basin_places": lambda: places(in_basin),
         "great_sites": lambda: places(lambda site: bool(site.get("greatSite"))),
         "europe_places": lambda: places(
-            lambda site: site["kind"] == "partner-site"
-            and site["country"] in {"BE", "DE", "FR", "PL", "SE", "SK", "HU", "GB", "CZ"}
+            lambda site: (
+                site["kind"] == "partner-site"
+                and site["country"] in {"BE", "DE", "FR", "PL", "SE", "SK", "HU", "GB", "CZ"}
+            )
         ),
-        "japan_entries": lambda: places(lambda site: site["country"] == "JP")
-        + [person for person in by_type.get("person", []) if person == "sakubei-yamamoto"],
+        "japan_entries": lambda: (
+            places(lambda site: site["country"] == "JP")
+            + [person for person in by_type.get("person", []) if person == "sakubei-yamamoto"]
+        ),
         "japan_events": japan_events,
         "season_events": season_events,
         "season_places": season_places,
@@ -120,10 +124,10 @@ def _selections(facts: Facts, by_type: dict[str, list[str]]) -> dict[str, Callab
         "gallery": gallery,
         "gallery_and_quizzes": lambda: gallery() + by_type.get("quiz", []),
         "scenes": lambda: by_type.get("scene", []),
-        "galaxy_tours": lambda: [
-            tour for tour in by_type.get("tour", []) if tour.startswith("vol-")
-        ]
-        + ["regards-croises-japon"],
+        "galaxy_tours": lambda: (
+            [tour for tour in by_type.get("tour", []) if tour.startswith("vol-")]
+            + ["regards-croises-japon"]
+        ),
         "galaxy_places": galaxy_places,
     }
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import functools
+from collections.abc import Callable, Iterator
 
 from media.build import motifs as m
 from media.build.assets import Asset, Language
@@ -84,11 +85,14 @@ def poster_assets() -> Iterator[Asset]:
             },
         ),
     ):
-        yield Asset(name, "webp", (lambda draw=draw: to_webp(draw())), alt=alt, caption=_TYPICAL)
+        yield Asset(name, "webp", functools.partial(_drawn, draw), alt=alt, caption=_TYPICAL)
 
 
 def _sky(kind: str) -> list[str]:
-    return [gradient("sky", *m.SKIES[kind]), gradient("haze", (0, "#ffffff"), (1, "#ffffff"), opacity=(0, 0.55))]
+    return [
+        gradient("sky", *m.SKIES[kind]),
+        gradient("haze", (0, "#ffffff"), (1, "#ffffff"), opacity=(0, 0.55)),
+    ]
 
 
 def _ground(y: float, tones: tuple[str, ...]) -> list[str]:
@@ -107,15 +111,21 @@ def _ground(y: float, tones: tuple[str, ...]) -> list[str]:
 
 
 def _furrows(y: float, colour: str) -> str:
-    lines = "".join(f"M{_W / 2 + (x - 12) * 26} {y}L{_W / 2 + (x - 12) * 190} {_H}" for x in range(25))
+    lines = "".join(
+        f"M{_W / 2 + (x - 12) * 26} {y}L{_W / 2 + (x - 12) * 190} {_H}" for x in range(25)
+    )
     return path(lines, stroke=colour, stroke_width=3, stroke_opacity=0.5)
 
 
 def _heaps() -> str:
     numbers = seeded("poplars")
     poplars = [
-        m.put(m.tree("#59663f"), 40 + i * 74 + next(numbers) * 30, 856, 0.62 + next(numbers) * 0.3) for i in range(6)
-    ] + [m.put(m.tree("#59663f"), 1260 + i * 62 + next(numbers) * 26, 858, 0.5 + next(numbers) * 0.3) for i in range(6)]
+        m.put(m.tree("#59663f"), 40 + i * 74 + next(numbers) * 30, 856, 0.62 + next(numbers) * 0.3)
+        for i in range(6)
+    ] + [
+        m.put(m.tree("#59663f"), 1260 + i * 62 + next(numbers) * 26, 858, 0.5 + next(numbers) * 0.3)
+        for i in range(6)
+    ]
     return svg(
         _W,
         _H,
@@ -155,11 +165,18 @@ def _pit() -> str:
             m.put(m.winding_tower(), 1130, 950, 5.0),
             rectangle(690, 800, 380, 150, fill=BRICK),
             path("M676 804L720 742H1040L1084 804Z", fill=COAL_SOFT),
-            "".join(path(f"M{x} 950V866Q{x + 24} 836 {x + 48} 866V950Z", fill="#f1d9b8") for x in (726, 806, 886, 966)),
+            "".join(
+                path(f"M{x} 950V866Q{x + 24} 836 {x + 48} 866V950Z", fill="#f1d9b8")
+                for x in (726, 806, 886, 966)
+            ),
             m.put(m.headframe("#23282c"), 560, 956, 7.4),
             group([m.birds("pit", 7, 300, 130)], transform="translate(860 250)"),
             path("M0 1010H1600M0 1050H1600", stroke="#2b2e2d", stroke_width=6),
-            path("".join(f"M{x} 1000V1062" for x in range(10, 1600, 46)), stroke="#3b3a33", stroke_width=9),
+            path(
+                "".join(f"M{x} 1000V1062" for x in range(10, 1600, 46)),
+                stroke="#3b3a33",
+                stroke_width=9,
+            ),
             m.put(m.tub(), 250, 1044, 1.9),
             m.put(m.tub(), 470, 1044, 1.9),
         ],
@@ -204,7 +221,10 @@ def _lake() -> str:
         m.put(m.heap("#7f929b", "#9eaeb5", green=1.5), 330, 700, 2.0),
         m.put(m.headframe("#6b5a74"), 640, 704, 4.6),
         *(m.put(m.tree("#6d7b4f"), 60 + i * 58, 706, 0.7 + (i * 7 % 5) * 0.09) for i in range(8)),
-        *(m.put(m.tree("#5f6d45"), 1290 + i * 48, 706, 0.65 + (i * 5 % 7) * 0.07) for i in range(7)),
+        *(
+            m.put(m.tree("#5f6d45"), 1290 + i * 48, 706, 0.65 + (i * 5 % 7) * 0.07)
+            for i in range(7)
+        ),
     ]
     reeds = seeded("reeds")
     stems = "".join(
@@ -221,7 +241,12 @@ def _lake() -> str:
             *shore,
             rectangle(0, 696, _W, 14, fill=MOSS),
             rectangle(0, 708, _W, 492, fill="url(#water)"),
-            group(shore, transform="translate(0 1412) scale(1 -1)", opacity=0.3, clip_path="url(#above)"),
+            group(
+                shore,
+                transform="translate(0 1412) scale(1 -1)",
+                opacity=0.3,
+                clip_path="url(#above)",
+            ),
             group([m.ripples(1500, 400, "lake")], transform="translate(40 740)"),
             path(stems, fill="none", stroke="#4f5c3a", stroke_width=5, stroke_linecap="round"),
             group([m.birds("lake", 11, 420, 130)], transform="translate(880 200)"),
@@ -241,7 +266,16 @@ def _night() -> str:
         _H,
         [
             rectangle(0, 0, _W, _H, fill="url(#sky)"),
-            *(circle(next(stars) * _W, next(stars) * 620, 0.8 + next(stars) * 1.7, fill=CHALK, fill_opacity=0.2 + next(stars) * 0.5) for _ in range(120)),
+            *(
+                circle(
+                    next(stars) * _W,
+                    next(stars) * 620,
+                    0.8 + next(stars) * 1.7,
+                    fill=CHALK,
+                    fill_opacity=0.2 + next(stars) * 0.5,
+                )
+                for _ in range(120)
+            ),
             m.put(m.heap("#1a1e21", "#2a3136"), 420, 960, 4.6),
             m.put(m.heap("#171b1e", "#262d32"), 880, 960, 3.9),
             m.put(m.headframe("#14181b", light="#3d4a55"), 1290, 964, 5.2),
@@ -257,17 +291,29 @@ def _night() -> str:
 # Emblem, motifs as (shape, x, y, scale), words in French, English and Japanese.
 _EMBLEMS: dict[str, tuple[str, str, str]] = {
     "embleme-chevalement": ("Un chevalement", "A headframe", "竪坑櫓"),
-    "embleme-fosse": ("Une fosse : chevalement et tour d’extraction", "A pit: headframe and winding tower", "炭坑"),
+    "embleme-fosse": (
+        "Une fosse : chevalement et tour d’extraction",
+        "A pit: headframe and winding tower",
+        "炭坑",
+    ),
     "embleme-terril": ("Deux terrils", "Two slag heaps", "ボタ山"),
     "embleme-coron": ("Une rangée de corons", "A miners’ row", "炭鉱長屋"),
     "embleme-cite": ("Des maisons parmi des arbres", "Houses among trees", "炭鉱住宅"),
     "embleme-bureaux": ("De grands bureaux de brique", "Large brick offices", "会社の建物"),
     "embleme-eglise": ("Une église de brique", "A brick church", "教会"),
-    "embleme-memoire": ("Une stèle et une lampe de mineur", "A monument and a miner’s lamp", "記念碑"),
+    "embleme-memoire": (
+        "Une stèle et une lampe de mineur",
+        "A monument and a miner’s lamp",
+        "記念碑",
+    ),
     "embleme-rail": ("Une berline sur ses rails", "A tub on its rails", "炭車"),
     "embleme-eau": ("Un étang au pied d’un terril", "A lake at the foot of a heap", "池とボタ山"),
     "embleme-musee": ("Une lampe de mineur allumée", "A lit miner’s lamp", "安全灯"),
-    "embleme-ailleurs": ("Un chevalement devant un méridien", "A headframe before a meridian", "世界の炭鉱"),
+    "embleme-ailleurs": (
+        "Un chevalement devant un méridien",
+        "A headframe before a meridian",
+        "世界の炭鉱",
+    ),
 }
 
 EMBLEM_OF_KIND = {
@@ -300,9 +346,17 @@ def emblem_assets() -> Iterator[Asset]:
         yield Asset(
             name,
             "webp",
-            (lambda name=name: to_webp(_emblem(name))),
-            alt={"fr": f"Emblème dessiné : {french[0].lower()}{french[1:]}.", "en": f"Drawn emblem: {english[0].lower()}{english[1:]}.", "ja": f"図案：{japanese}。"},
-            caption={"fr": "Emblème de ce genre de lieu.", "en": "Emblem of this kind of place.", "ja": "この種の場所を表す図案。"},
+            functools.partial(_drawn, _emblem, name),
+            alt={
+                "fr": f"Emblème dessiné : {french[0].lower()}{french[1:]}.",
+                "en": f"Drawn emblem: {english[0].lower()}{english[1:]}.",
+                "ja": f"図案：{japanese}。",
+            },
+            caption={
+                "fr": "Emblème de ce genre de lieu.",
+                "en": "Emblem of this kind of place.",
+                "ja": "この種の場所を表す図案。",
+            },
         )
 
 
@@ -310,8 +364,14 @@ def _emblem(name: str) -> str:
     size, floor = 800, 610
     inner: dict[str, list[str]] = {
         "embleme-chevalement": [m.put(m.headframe(), 360, floor, 4.3)],
-        "embleme-fosse": [m.put(m.winding_tower(), 520, floor, 3.5), m.put(m.headframe(), 270, floor, 3.6)],
-        "embleme-terril": [m.put(m.heap(), 320, floor, 2.9), m.put(m.heap("#2b3135", "#6b757b", green=1.0), 520, floor, 2.5)],
+        "embleme-fosse": [
+            m.put(m.winding_tower(), 520, floor, 3.5),
+            m.put(m.headframe(), 270, floor, 3.6),
+        ],
+        "embleme-terril": [
+            m.put(m.heap(), 320, floor, 2.9),
+            m.put(m.heap("#2b3135", "#6b757b", green=1.0), 520, floor, 2.5),
+        ],
         "embleme-coron": [m.put(m.coron(5), 130, floor, 5.4)],
         "embleme-cite": [
             m.put(m.tree(), 180, floor, 2.9),
@@ -334,20 +394,40 @@ def _emblem(name: str) -> str:
         "embleme-musee": [m.put(m.lamp(), 400, floor, 4.2)],
         "embleme-ailleurs": [
             circle(400, 400, 250, fill=SKY, fill_opacity=0.55, stroke=COAL_SOFT, stroke_width=5),
-            path("M400 150V650M150 400H650M400 150Q220 400 400 650M400 150Q580 400 400 650M190 262H610M190 538H610", fill="none", stroke=COAL_SOFT, stroke_width=3, stroke_opacity=0.55),
+            path(
+                "M400 150V650M150 400H650M400 150Q220 400 400 650M400 150Q580 400 400 650M190 262H610M190 538H610",
+                fill="none",
+                stroke=COAL_SOFT,
+                stroke_width=3,
+                stroke_opacity=0.55,
+            ),
             m.put(m.headframe(), 352, 610, 3.7),
         ],
     }
-    ground = [] if name == "embleme-eau" else [rectangle(0, floor, size, size - floor, fill=CHALK_SHADE), rectangle(0, floor, size, 5, fill=COAL)]
+    ground = (
+        []
+        if name == "embleme-eau"
+        else [
+            rectangle(0, floor, size, size - floor, fill=CHALK_SHADE),
+            rectangle(0, floor, size, 5, fill=COAL),
+        ]
+    )
     clip = '<clipPath id="round"><circle cx="400" cy="400" r="340"/></clipPath>'
     return svg(
         size,
         size,
         [
             rectangle(0, 0, size, size, fill=CHALK),
-            group([rectangle(0, 0, size, size, fill="url(#sky)"), *ground, *inner[name]], clip_path="url(#round)"),
+            group(
+                [rectangle(0, 0, size, size, fill="url(#sky)"), *ground, *inner[name]],
+                clip_path="url(#round)",
+            ),
             circle(400, 400, 340, fill="none", stroke=COAL, stroke_width=8),
             circle(400, 400, 356, fill="none", stroke=BRICK, stroke_width=3),
         ],
         [gradient("sky", (0, SKY_PALE), (1, CHALK)), glow("lamplight", LAMP, strength=0.8), clip],
     )
+
+
+def _drawn(draw: Callable[..., str], *arguments: object) -> bytes:
+    return to_webp(draw(*arguments))

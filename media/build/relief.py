@@ -18,7 +18,15 @@ def hill(points: list[Point], *, conical: bool) -> list[str]:
         ring = ring[::-1]
     ring = _smoothed(ring)
     crest = _crest(ring, conical=conical)
-    drawn = [path(path_of(ring), fill="#1f2326", stroke="#1f2326", stroke_width=2.5, stroke_linejoin="round")]
+    drawn = [
+        path(
+            path_of(ring),
+            fill="#1f2326",
+            stroke="#1f2326",
+            stroke_width=2.5,
+            stroke_linejoin="round",
+        )
+    ]
     for index in range(len(ring)):
         following = (index + 1) % len(ring)
         a, b = ring[index], ring[following]
@@ -71,12 +79,14 @@ def _smoothed(ring: list[Point]) -> list[Point]:
     for index, here in enumerate(ring):
         after = ring[(index + 1) % len(ring)]
         for part in (0.25, 0.75):
-            soft.append((here[0] + (after[0] - here[0]) * part, here[1] + (after[1] - here[1]) * part))
+            soft.append(
+                (here[0] + (after[0] - here[0]) * part, here[1] + (after[1] - here[1]) * part)
+            )
     return soft
 
 
 def _area(ring: list[Point]) -> float:
     """Signed area in picture coordinates: positive when the ring runs clockwise on screen."""
-    return sum(
-        ring[i - 1][0] * ring[i][1] - ring[i][0] * ring[i - 1][1] for i in range(len(ring))
-    ) / 2
+    return (
+        sum(ring[i - 1][0] * ring[i][1] - ring[i][0] * ring[i - 1][1] for i in range(len(ring))) / 2
+    )

@@ -114,10 +114,36 @@ def _encode(name: str, voice_tag: str) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / "sound.mp3"
         subprocess.run(
-            ["ffmpeg", "-loglevel", "error", "-f", "s16le", "-ar", str(rate), "-ac", "1", "-i", "-"]
-            + ["-af", "highpass=f=70,loudnorm=I=-17:TP=-1.5", "-ar", "44100", "-b:a", "56k"]
-            + ["-map_metadata", "-1", "-fflags", "+bitexact", "-flags:a", "+bitexact", "-write_xing", "1"]
-            + ["-id3v2_version", "0", str(target)],
+            [
+                "ffmpeg",
+                "-loglevel",
+                "error",
+                "-f",
+                "s16le",
+                "-ar",
+                str(rate),
+                "-ac",
+                "1",
+                "-i",
+                "-",
+                "-af",
+                "highpass=f=70,loudnorm=I=-17:TP=-1.5",
+                "-ar",
+                "44100",
+                "-b:a",
+                "56k",
+                "-map_metadata",
+                "-1",
+                "-fflags",
+                "+bitexact",
+                "-flags:a",
+                "+bitexact",
+                "-write_xing",
+                "1",
+                "-id3v2_version",
+                "0",
+                str(target),
+            ],
             input=samples,
             check=True,
         )
@@ -133,5 +159,3 @@ def _subtitles(name: str, voice_tag: str, tag: str) -> bytes:
             for (start, end), sentence in zip(times, sentences, strict=True)
         ]
     )
-
-

@@ -95,6 +95,13 @@ def _set_type(french: str) -> str:
     return _BEFORE_SIGN.sub("\u202f", french)
 
 
+def _whole(value: Any) -> Any:
+    """`value` with whole numbers written whole: 11 and 11.0 are one number, and one text."""
+    if isinstance(value, dict):
+        return {key: _whole(part) for key, part in value.items()}
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 class Writer:
     """Writes entries in the order of their content type and of the languages."""
 
@@ -167,7 +174,7 @@ class Writer:
         unknown = set(values) - {SHARED, *self._tags}
         if unknown:
             raise ValueError(f"{where}: languages not declared: {sorted(unknown)}")
-        return {tag: values[tag] for tag in [SHARED, *self._tags] if tag in values}
+        return {tag: _whole(values[tag]) for tag in [SHARED, *self._tags] if tag in values}
 
     def _claims(self, entry: Entry) -> dict[str, Any]:
         return {
