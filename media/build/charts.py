@@ -12,10 +12,8 @@ from media.build.assets import OPEN_DATA_CREDIT, OPEN_DATA_RIGHTS, Asset, Langua
 from media.build.drawing import (
     BRICK,
     BRICK_LIGHT,
-    BRICK_PALE,
     CHALK,
     CHALK_LINE,
-    CHALK_SHADE,
     COAL,
     COAL_SOFT,
     LAMP,
@@ -27,7 +25,6 @@ from media.build.drawing import (
     circle,
     glow,
     group,
-    outline,
     path,
     path_of,
     rectangle,
@@ -83,24 +80,9 @@ def chart_assets(facts: Facts) -> Iterator[Asset]:
             functools.partial(_drawn, draw[name], facts),
             alt=_filled(words["alt"], numbers),
             caption=_filled(words["caption"], numbers),
+            transcript=_filled(words.get("transcript") or {}, numbers),
             credit=OPEN_DATA_CREDIT,
             rights=OPEN_DATA_RIGHTS,
-        )
-
-
-def plan_assets(facts: Facts) -> Iterator[Asset]:
-    """Plans of the main components, all at one scale so that they compare."""
-    for site_id, words in read_text("plans").items():
-        site = facts.site(site_id)
-        yield Asset(
-            f"plan-{site_id}",
-            "webp",
-            functools.partial(_drawn, _plan, facts, site),
-            alt=words["alt"],
-            caption=words["caption"],
-            credit=OPEN_DATA_CREDIT,
-            rights=OPEN_DATA_RIGHTS,
-            focal=(0.5, 0.5),
         )
 
 
@@ -121,6 +103,14 @@ def _numbers(facts: Facts) -> dict[str, str]:
     companies = company_areas(facts)
     return {
         **_named_lives(facts),
+        "areas_fr": "\n".join(
+            f"- {name} : {count} éléments, {round(area)} hectares"
+            for name, count, area in companies
+        ),
+        "areas_en": "\n".join(
+            f"- {name}: {count} components, {round(area):,} hectares"
+            for name, count, area in companies
+        ),
         "companies": str(len(companies)),
         "largest": str(round(max(area for _, _, area in companies))),
         "components": str(len(facts.layers["component"])),
@@ -458,76 +448,6 @@ def _shaft_map(facts: Facts) -> str:
             )
     drawn += [*ground.scale_bar(view, 10), *ground.north(1530, 70)]
     return svg(1600, 1200, drawn)
-
-
-def _plan(facts: Facts, site: Record) -> str:
-    view = View(site["lon"], site["lat"], 2.6, _W, _H)
-    step = view.pixels_per_km / 10
-    squares = "".join(f"M{x:.1f} 0V{_H}" for x in _steps(_W, step)) + "".join(
-        f"M0 {y:.1f}H{_W}" for y in _steps(_H, step)
-    )
-    component = (site.get("unesco") or {}).get("component")
-    drawn = [
-        rectangle(0, 0, _W, _H, fill="#23292e"),
-        path(squares, stroke=CHALK, stroke_opacity=0.09, stroke_width=1.4),
-    ]
-    for feature in facts.layers["component"]:
-        own = feature["properties"]["id"] == component
-        drawn.append(
-            path(
-                outline(feature, view),
-                fill=BRICK,
-                fill_opacity=0.42 if own else 0.16,
-                stroke=BRICK_PALE if own else BRICK_LIGHT,
-                stroke_width=4 if own else 2,
-                stroke_linejoin="round",
-            )
-        )
-    for feature in facts.layers["water"]:
-        drawn.append(path(outline(feature, view), fill=SKY_DEEP, stroke=SKY, stroke_width=3))
-    for feature in facts.layers["slag-heap"]:
-        if outline(feature, view):
-            drawn.append(
-                path(
-                    outline(feature, view),
-                    fill="none",
-                    stroke=CHALK_SHADE,
-                    stroke_width=9,
-                    stroke_opacity=0.85,
-                    stroke_linejoin="round",
-                )
-            )
-    drawn += ground.heaps(facts, view)
-    drawn += [
-        group(
-            (path(outline(f, view)) for f in facts.layers["railway"]),
-            fill=CHALK_SHADE,
-            stroke=CHALK_SHADE,
-            stroke_width=4,
-        ),
-        group(
-            (path(outline(f, view)) for f in facts.layers["railway"]),
-            fill="none",
-            stroke=COAL,
-            stroke_width=2,
-            stroke_dasharray="7 9",
-        ),
-        group(ground.estates(facts, view, size=3.2, colour=CHALK_SHADE)),
-        group(ground.buildings(facts, view, size=2.2, dark=True)),
-    ]
-    for point in site.get("points") or []:
-        x, y = view.project(point["lon"], point["lat"])
-        drawn += [
-            circle(x, y, 40, fill="url(#halo)"),
-            circle(x, y, 11, fill=LAMP, stroke=COAL, stroke_width=3),
-        ]
-    drawn += [*ground.scale_bar(view, 0.5), *ground.north(1530, 70)]
-    return svg(_W, _H, drawn, [glow("halo", LAMP, strength=0.8)])
-
-
-def _steps(length: float, step: float) -> list[float]:
-    count = int(length / 2 / step)
-    return [length / 2 + step * index for index in range(-count, count + 1)]
 
 
 def _drawn(draw: Callable[..., str], *arguments: object) -> bytes:

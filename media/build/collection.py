@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from media.build.assets import Asset
-from media.build.charts import chart_assets, plan_assets
+from media.build.charts import chart_assets
 from media.build.entries import (
     event_entries,
     place_entries,
@@ -21,6 +21,7 @@ from media.build.maps import place_map, route_maps
 from media.build.narratives import exhibit_entries, object_entries, scene_entries, story_entries
 from media.build.packages import package_bodies
 from media.build.pictures import EMBLEM_OF_KIND, emblem_assets, poster_assets
+from media.build.plans import plan_assets
 from media.build.sound import speech_assets
 from media.build.writing import Entry, Writer, field_orders, to_yaml
 

@@ -28,7 +28,6 @@ from media.build.drawing import (
     Point,
     View,
     circle,
-    gradient,
     group,
     outline,
     path,
@@ -39,6 +38,7 @@ from media.build.drawing import (
     to_webp,
 )
 from media.build.facts import Facts, Record
+from media.build.seas import arc, distance_km, sea, sea_tone, shore
 
 _SIZE = (1600, 1200)
 _BASIN = (3.00979, 50.42782)
@@ -199,7 +199,7 @@ def _window(facts: Facts, site: Record) -> float:
     for feature in facts.layers["component"]:
         if feature["properties"]["id"] == component:
             points = [point for ring in rings_of(feature) for point in ring]
-            reach = 2 * max(_distance(point, (site["lon"], site["lat"])) for point in points)
+            reach = 2 * max(distance_km(point, (site["lon"], site["lat"])) for point in points)
             return min(_USUAL_WIDTH, max(5.4, 1.5 * reach))
     return _USUAL_WIDTH
 
@@ -230,7 +230,7 @@ def _draw_local(facts: Facts, site: Record, width_km: float, bar: float) -> str:
 
 
 def _far_map(facts: Facts, site: Record) -> Asset:
-    kilometres = round(_distance(_BASIN, (site["lon"], site["lat"])) / 10) * 10
+    kilometres = round(distance_km(_BASIN, (site["lon"], site["lat"])) / 10) * 10
     number_fr = f"{kilometres:,}".replace(",", "\u202f")
     draw = {"JP": _draw_japan}.get(site["country"], _draw_europe)
     if site["country"] in ("CN", "MA", "BR"):
@@ -262,51 +262,9 @@ def _far_map(facts: Facts, site: Record) -> Asset:
     )
 
 
-def _sea(view: View) -> list[str]:
-    """The sea, with meridians and parallels every few degrees."""
-    step = 2 if view.width_km < 2500 else 5 if view.width_km < 6000 else 15
-    lines = []
-    for degree in range(-180, 181, step):
-        x, _ = view.project(degree, view.lat)
-        if 0 < x < view.width:
-            lines.append(f"M{x:.1f} 0V{view.height}")
-    for degree in range(-90, 91, step):
-        _, y = view.project(view.lon, degree)
-        if 0 < y < view.height:
-            lines.append(f"M0 {y:.1f}H{view.width}")
-    return [
-        rectangle(0, 0, view.width, view.height, fill="url(#sea)"),
-        path("".join(lines), stroke="#ffffff", stroke_opacity=0.42, stroke_width=1.4, fill="none"),
-    ]
-
-
-def _shore(data: list[str], fill: str = CHALK) -> list[str]:
-    """Land with two rings of shallow water around it."""
-    whole = "".join(data)
-    return [
-        path(
-            whole,
-            fill="none",
-            stroke="#ffffff",
-            stroke_opacity=0.28,
-            stroke_width=26,
-            stroke_linejoin="round",
-        ),
-        path(
-            whole,
-            fill="none",
-            stroke="#ffffff",
-            stroke_opacity=0.34,
-            stroke_width=12,
-            stroke_linejoin="round",
-        ),
-        path(whole, fill=fill, stroke="#8ea3b0", stroke_width=1.8, stroke_linejoin="round"),
-    ]
-
-
 def _draw_europe(facts: Facts, site: Record) -> str:
     here = (float(site["lon"]), float(site["lat"]))
-    distance = _distance(_BASIN, here)
+    distance = distance_km(_BASIN, here)
     view = View(
         (here[0] + _BASIN[0]) / 2, (here[1] + _BASIN[1]) / 2, max(760.0, distance * 2.1), *_SIZE
     )
@@ -316,10 +274,10 @@ def _draw_europe(facts: Facts, site: Record) -> str:
     return svg(
         *_SIZE,
         [
-            *_sea(view),
+            *sea(view),
             # Countries the detailed layer leaves out show as bare land.
             path("".join(world), fill="#e9e6dd"),
-            *_shore([outline(f, view, 6000) for f in countries], CHALK),
+            *shore([outline(f, view, 6000) for f in countries], CHALK),
             *(
                 path(
                     outline(f, view, 6000),
@@ -342,10 +300,10 @@ def _draw_europe(facts: Facts, site: Record) -> str:
                 for f in chosen
             ),
             *_basin_shape(facts, view),
-            *_arc(view, _BASIN, here),
+            *arc(view, _BASIN, here),
             *ground.marker(*view.project(*here)),
         ],
-        [_sea_tone()],
+        [sea_tone()],
     )
 
 
@@ -356,18 +314,18 @@ def _draw_japan(facts: Facts, site: Record) -> str:
     return svg(
         *_SIZE,
         [
-            *_sea(view),
-            *_shore(coast),
+            *sea(view),
+            *shore(coast),
             *ground.marker(*view.project(*here)),
             *_world_inset(facts, 36, here),
         ],
-        [_sea_tone()],
+        [sea_tone()],
     )
 
 
 def _draw_world(facts: Facts, site: Record) -> str:
     here = (float(site["lon"]), float(site["lat"]))
-    distance = _distance(_BASIN, here)
+    distance = distance_km(_BASIN, here)
     view = View(
         (here[0] + _BASIN[0]) / 2,
         (here[1] + _BASIN[1]) / 2 - 2,
@@ -378,13 +336,13 @@ def _draw_world(facts: Facts, site: Record) -> str:
     return svg(
         *_SIZE,
         [
-            *_sea(view),
-            *_shore(coast),
-            *_arc(view, _BASIN, here),
+            *sea(view),
+            *shore(coast),
+            *arc(view, _BASIN, here),
             circle(*view.project(*_BASIN), 11, fill=CHALK, stroke=COAL, stroke_width=5),
             *ground.marker(*view.project(*here)),
         ],
-        [_sea_tone()],
+        [sea_tone()],
     )
 
 
@@ -395,7 +353,7 @@ def _world_inset(facts: Facts, corner: float, here: Point) -> list[str]:
     inner = [
         rectangle(0, 0, width, height, rx=18, fill=SKY_PALE),
         path("".join(coast), fill=CHALK, stroke="#8ea3b0", stroke_width=1),
-        *_arc(view, _BASIN, here),
+        *arc(view, _BASIN, here),
         circle(*view.project(*_BASIN), 6, fill=CHALK, stroke=COAL, stroke_width=3),
         circle(*view.project(*here), 8, fill=CHALK, stroke=BRICK, stroke_width=4),
     ]
@@ -415,29 +373,6 @@ def _basin_shape(facts: Facts, view: View) -> list[str]:
     return [
         ground.basin_outline(
             facts, view, fill=COAL_SOFT, stroke=COAL, stroke_width=2, stroke_linejoin="round"
-        ),
-    ]
-
-
-def _arc(view: View, start: Point, end: Point) -> list[str]:
-    """The great circle from `start` to `end`, dotted."""
-    line = path_of([view.project(*point) for point in great_circle(start, end, 64)], closed=False)
-    return [
-        path(
-            line,
-            fill="none",
-            stroke=CHALK,
-            stroke_width=7,
-            stroke_opacity=0.7,
-            stroke_linecap="round",
-        ),
-        path(
-            line,
-            fill="none",
-            stroke=BRICK,
-            stroke_width=3.4,
-            stroke_dasharray="2 11",
-            stroke_linecap="round",
         ),
     ]
 
@@ -487,15 +422,15 @@ def _route_far(facts: Facts, points: list[Point]) -> str:
     return svg(
         *_SIZE,
         [
-            *_sea(view),
-            *_shore([outline(f, view, 20000) for f in facts.layers["coastline-world"]]),
+            *sea(view),
+            *shore([outline(f, view, 20000) for f in facts.layers["coastline-world"]]),
             *(
                 path(outline(f, view, 20000), fill=CHALK, stroke=CHALK_LINE, stroke_width=2)
                 for f in facts.layers["country"]
             ),
             *_thread(view, points, curved=True),
         ],
-        [_sea_tone()],
+        [sea_tone()],
     )
 
 
@@ -504,7 +439,7 @@ def _thread(view: View, points: list[Point], *, curved: bool = False) -> list[st
     drawn = []
     if curved:
         for start, end in itertools.pairwise(points):
-            drawn += _arc(view, start, end)
+            drawn += arc(view, start, end)
     else:
         line = path_of([view.project(*point) for point in points], closed=False)
         drawn += [
@@ -538,34 +473,3 @@ def _thread(view: View, points: list[Point], *, curved: bool = False) -> list[st
         else:
             drawn.append(circle(x, y, 5, fill=COAL))
     return drawn
-
-
-def _sea_tone() -> str:
-    return gradient("sea", (0, "#b9ccd8"), (1, "#9fb7c9"))
-
-
-def great_circle(start: Point, end: Point, steps: int) -> list[Point]:
-    """Points in degrees along the shortest way from `start` to `end`."""
-    a, b = _vector(start), _vector(end)
-    angle = math.acos(max(-1.0, min(1.0, sum(p * q for p, q in zip(a, b, strict=True)))))
-    if angle == 0:
-        return [start, end]
-    found = []
-    for step in range(steps + 1):
-        part = step / steps
-        weight_a = math.sin((1 - part) * angle) / math.sin(angle)
-        weight_b = math.sin(part * angle) / math.sin(angle)
-        x, y, z = (weight_a * p + weight_b * q for p, q in zip(a, b, strict=True))
-        found.append((math.degrees(math.atan2(y, x)), math.degrees(math.asin(z))))
-    return found
-
-
-def _vector(point: Point) -> tuple[float, float, float]:
-    lon, lat = math.radians(point[0]), math.radians(point[1])
-    return (math.cos(lat) * math.cos(lon), math.cos(lat) * math.sin(lon), math.sin(lat))
-
-
-def _distance(a: Point, b: Point) -> float:
-    """Kilometres between two points in degrees."""
-    dot = sum(p * q for p, q in zip(_vector(a), _vector(b), strict=True))
-    return 6371.0 * math.acos(max(-1.0, min(1.0, dot)))
