@@ -40,4 +40,13 @@ function load(name, script, global, stylesheet = null) {
 
 export const loadLeaflet = () => load('leaflet', 'leaflet.js', 'L', 'leaflet.css')
 
-export const loadOpenSeadragon = () => load('openseadragon', 'openseadragon.min.js', 'OpenSeadragon')
+export function loadOpenSeadragon() {
+  // it writes an inline style sheet, for gestures we do not use, unless it finds its own:
+  // the page's policy would refuse that and say so in the log
+  if (!document.querySelector('style[data-openseadragon-mobile-css]')) {
+    const own = document.createElement('style')
+    own.setAttribute('data-openseadragon-mobile-css', 'true')
+    document.head.append(own)
+  }
+  return load('openseadragon', 'openseadragon.min.js', 'OpenSeadragon')
+}
