@@ -105,6 +105,7 @@ class Devices(MethodView):
         return {**page, "items": [_device(row) for row in page["items"]]}
 
     @devices.requires("device.write")
+    @devices.fails(404)
     @devices.arguments(schemas.NewDeviceSchema)
     @devices.response(201, schemas.DeviceSchema)
     def post(self, body: dict[str, Any]) -> Any:
