@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -43,6 +44,22 @@ class _Handler(SimpleHTTPRequestHandler):
             return str(root / relative.removeprefix("vendor/"))
         root = self.site.release if relative.startswith("content/") or relative == "release.json" else self.site.player
         return str(root / relative)
+
+    def do_GET(self) -> None:
+        path = Path(self.translate_path(self.path))
+        asked = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
+        if not asked or not path.is_file():
+            super().do_GET()
+            return
+        whole = path.read_bytes()
+        start = int(asked[1])
+        part = whole[start : int(asked[2]) + 1 if asked[2] else None]
+        self.send_response(206)
+        self.send_header("Content-Type", self.guess_type(str(path)))
+        self.send_header("Content-Range", f"bytes {start}-{start + len(part) - 1}/{len(whole)}")
+        self.send_header("Content-Length", str(len(part)))
+        self.end_headers()
+        self.wfile.write(part)
 
     def end_headers(self) -> None:
         self.send_header("Content-Security-Policy", POLICY)

@@ -120,10 +120,14 @@ function settle({ place, scroll = 0, quiet, anchor }) {
   else scrollTo(0, place?.scroll ?? scroll)
   if (place?.media) {
     const media = /** @type {HTMLMediaElement | null} */ (main.querySelector(`[data-asset="${CSS.escape(place.media.asset)}"]`))
-    if (media) {
-      media.currentTime = place.media.time
-      if (place.media.playing) media.play().catch(() => {})
+    const { time, playing } = place.media
+    const resume = () => {
+      if (!media) return
+      media.currentTime = time
+      if (playing) media.play().catch(() => {})
     }
+    if (media && media.readyState >= HTMLMediaElement.HAVE_METADATA) resume()
+    else media?.addEventListener('loadedmetadata', resume, { once: true })
   }
 }
 

@@ -41,10 +41,11 @@ function load(name, script, global, stylesheet = null) {
 export const loadLeaflet = () => load('leaflet', 'leaflet.js', 'L', 'leaflet.css')
 
 export function loadOpenSeadragon() {
-  // it writes an inline style sheet, for gestures we do not use, unless it finds its own:
-  // the page's policy would refuse that and say so in the log
+  // it writes an inline style sheet, for a focus ring we replace, unless it finds its own:
+  // the page's policy would refuse that and say so in the log. Any element named `style`
+  // contents it; one outside HTML's namespace is no style sheet
   if (!document.querySelector('style[data-openseadragon-mobile-css]')) {
-    const own = document.createElement('style')
+    const own = document.createElementNS('urn:lampisterie', 'style')
     own.setAttribute('data-openseadragon-mobile-css', 'true')
     document.head.append(own)
   }

@@ -75,6 +75,8 @@ export function creditFoot(context) {
  * @param {(entries: Entry[]) => void} narrow show only these in the list
  */
 async function drawMap(context, frame, entries, narrow) {
+  let left = false
+  context.onLeave(() => { left = true })
   const [L, layers] = await Promise.all([loadLeaflet(), loadLayers(context)])
   const points = entries.flatMap((entry) => pointsOf(context, entry).slice(0, 1).map(({ lat, lon }) => ({ entry, lat, lon })))
   if (!L) {
@@ -83,6 +85,8 @@ async function drawMap(context, frame, entries, narrow) {
     return null
   }
   if (!frame.isConnected) await new Promise((resolve) => requestAnimationFrame(resolve))
+  // whoever has gone on meanwhile would leave a map that nothing removes
+  if (left || !frame.clientHeight) return null
   return leafletMap(L, context, frame, layers, points, narrow)
 }
 
@@ -122,7 +126,9 @@ function leafletMap(L, context, frame, layers, points, narrow) {
     pins.clearLayers()
     const rem = parseFloat(getComputedStyle(document.documentElement).fontSize)
     const size = Math.max(60, rem * 3)
-    const placed = shown.map(({ entry, lat, lon }) => ({ ...map.latLngToLayerPoint([lat, lon]), entry, lat, lon }))
+    // a pin out of sight would take the focus there, and the page with it
+    const inView = map.getBounds()
+    const placed = shown.filter(({ lat, lon }) => inView.contains([lat, lon])).map(({ entry, lat, lon }) => ({ ...map.latLngToLayerPoint([lat, lon]), entry, lat, lon }))
     const groups = clusterPoints(/** @type {Placed[]} */ (placed), size)
     const font = rem * 0.85
     const labels = groups.map(({ x, y, members }) => ({ x, y, width: members.length > 1 ? 0 : labelWidth(context.library.title(members[0].entry), font) }))
@@ -139,13 +145,15 @@ function leafletMap(L, context, frame, layers, points, narrow) {
     else map.setView(around.getCenter(), zoom, { animate: !still })
     box.focus({ preventScroll: true })
   }
-  map.on('zoomend resize', drawPins)
+  map.on('moveend resize', drawPins)
   drawPins()
   frame.append(mapButtons(context, map, home))
   const watcher = new ResizeObserver(() => map.invalidateSize({ animate: false }))
   watcher.observe(box)
   context.onLeave(() => {
     watcher.disconnect()
+    // Leaflet 1.9 ends a zoom by a timer that outlives its map, and fails on it
+    map._animatingZoom = false
     map.remove()
   })
   return {
