@@ -101,14 +101,14 @@ def encode(path: Path, found: Format, *, max_pixels: int) -> tuple[Encoding, ...
     plan = plan_widths(width, height)
     try:
         widest = _decode(path, found, plan[-1][0], width / plan[-1][0])
-        saver = _choose_saver(widest, lossless_source=found in (PNG, GIF))
+        saver, sample_width, sample = _choose_saver(widest, lossless_source=found in (PNG, GIF))
         made = []
         for target, profiles in plan:
             image = widest
             if target < widest.width:
                 image = widest.thumbnail_image(target, height=_UNBOUNDED, size="down")
                 image = image.copy_memory()
-            raw = saver.save(image)
+            raw = sample if image.width == sample_width else saver.save(image)
             made.append(
                 Encoding(
                     name=f"{image.width}.{saver.extension}",
@@ -130,7 +130,7 @@ def encode(path: Path, found: Format, *, max_pixels: int) -> tuple[Encoding, ...
 def plan_widths(width: int, height: int) -> list[tuple[int, tuple[str, ...]]]:
     """Widths to encode a picture of this size at, ascending, each with its profiles.
 
-    A width within a tenth of the next one is left to that one.
+    A width that is more than three quarters of the next one is left to that one.
     """
     by_width: dict[int, set[str]] = {}
     for nominal, profiles in PROFILE_WIDTHS.items():
@@ -138,7 +138,7 @@ def plan_widths(width: int, height: int) -> list[tuple[int, tuple[str, ...]]]:
         by_width.setdefault(min(nominal, width, tall), set()).update(profiles)
     plan: list[tuple[int, set[str]]] = []
     for found in sorted(by_width, reverse=True):
-        if plan and plan[-1][0] * 0.9 <= found:
+        if plan and plan[-1][0] * 3 < found * 4:
             plan[-1][1].update(by_width[found])
         else:
             plan.append((found, set(by_width[found])))
@@ -161,29 +161,36 @@ class _Saver:
         return raw
 
 
-_WEBP = _Saver("webp", "image/webp", "webpsave_buffer", {"Q": 80, "effort": 4})
+_WEBP = _Saver("webp", "image/webp", "webpsave_buffer", {"Q": 80, "effort": 2})
 _WEBP_LOSSLESS = _Saver(
-    "webp", "image/webp", "webpsave_buffer", {"lossless": True, "Q": 60, "effort": 4}
+    "webp", "image/webp", "webpsave_buffer", {"lossless": True, "Q": 40, "effort": 2}
 )
 _AVIF = _Saver(
     "avif", "image/avif", "heifsave_buffer", {"compression": "av1", "Q": 55, "effort": 1}
 )
-_SAMPLE_WIDTH = 1280
+_SAMPLE_WIDTH = 640
+"""Pixels wide is a copy of the picture by which its format is chosen."""
 
 
-def _choose_saver(widest: pyvips.Image, *, lossless_source: bool) -> _Saver:
-    # One format for a picture, so that a browser's choice of width is not a choice of format.
+def _choose_saver(widest: pyvips.Image, *, lossless_source: bool) -> tuple[_Saver, int, bytes]:
+    """The one format for a picture, with a width in pixels and the encoding of that width.
+
+    One format, so that a browser's choice of width is not a choice of format.
+    """
     sample = widest
     if sample.width > _SAMPLE_WIDTH:
         sample = sample.thumbnail_image(_SAMPLE_WIDTH, height=_UNBOUNDED, size="down")
-    sample = sample.copy_memory()
-    plain = len(_WEBP.save(sample))
+        sample = sample.copy_memory()
+    plain = _WEBP.save(sample)
     # Maps, plans and drawings stay crisp without loss, often in fewer bytes.
-    if lossless_source and len(_WEBP_LOSSLESS.save(sample)) <= plain * 1.25:
-        return _WEBP_LOSSLESS
-    if len(_AVIF.save(sample)) <= plain * 0.8:
-        return _AVIF
-    return _WEBP
+    if lossless_source:
+        lossless = _WEBP_LOSSLESS.save(sample)
+        if len(lossless) <= len(plain) * 1.25:
+            return _WEBP_LOSSLESS, sample.width, lossless
+    small = _AVIF.save(sample)
+    if len(small) <= len(plain) * 0.8:
+        return _AVIF, sample.width, small
+    return _WEBP, sample.width, plain
 
 
 def _open(path: Path, found: Format, **options: Any) -> pyvips.Image:
@@ -210,9 +217,12 @@ def _decode(path: Path, found: Format, width: int, shrink: float) -> pyvips.Imag
     options = {}
     if found is JPEG:
         options["shrink"] = next((step for step in (8, 4, 2) if shrink >= 2 * step), 1)
-    image = _open(path, found, **options).thumbnail_image(
-        width, height=_UNBOUNDED, size="down", output_profile="srgb"
-    )
+    image = _open(path, found, **options)
+    sizing: dict[str, Any] = {"height": _UNBOUNDED, "size": "down"}
+    if image.get_typeof("icc-profile-data") or image.interpretation not in ("srgb", "b-w"):
+        # Ten times the cost of the rest, so only where it changes a colour.
+        sizing["output_profile"] = "srgb"
+    image = image.thumbnail_image(width, **sizing)
     if image.interpretation not in ("srgb", "b-w"):
         image = image.colourspace("srgb")
     if image.format != "uchar":

@@ -57,8 +57,13 @@ def test_a_small_picture_is_never_made_larger_and_serves_every_profile() -> None
     assert plan_widths(1, 1) == [(1, ("tablet", "wall", "guide", "galaxy"))]
 
 
-def test_two_widths_that_differ_by_less_than_a_tenth_are_one() -> None:
-    assert [width for width, _ in plan_widths(1300, 1000)] == [320, 640, 1300]
+def test_two_widths_that_differ_by_less_than_a_quarter_are_one() -> None:
+    assert plan_widths(1600, 1200) == [
+        (320, ("tablet", "guide")),
+        (640, ("tablet", "wall", "guide")),
+        (1600, ("tablet", "wall", "guide", "galaxy")),
+    ]
+    assert [width for width, _ in plan_widths(1800, 1200)] == [320, 640, 1280, 1800]
 
 
 def test_a_tall_plan_is_bounded_by_its_height() -> None:
