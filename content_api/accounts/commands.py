@@ -159,13 +159,13 @@ def token() -> None:
 
 
 @token.command("create")
-@click.argument("user_name")
-@click.argument("name")
+@click.option("--user", "user_name", required=True, help="Whom the token acts as.")
+@click.option("--name", required=True, help="What it is for.")
 @click.option("--days", type=click.IntRange(1, 366), default=90, show_default=True)
 @json_option
 @with_settings
 def create_token(settings: Settings, user_name: str, name: str, days: int, as_json: bool) -> None:
-    """Make a token that acts as USER_NAME; its secret is shown this once."""
+    """Make a token that acts as a user; its secret is shown this once."""
     with writing(settings) as session:
         found, secret = service.create_token(
             session, SYSTEM, _named(session, user_name).id, name=name, life=timedelta(days=days)
@@ -177,7 +177,7 @@ def create_token(settings: Settings, user_name: str, name: str, days: int, as_js
 
 
 @token.command("list")
-@click.argument("user_name", required=False)
+@click.option("--user", "user_name", help="Only this user's.")
 @json_option
 @with_settings
 def list_tokens(settings: Settings, user_name: str | None, as_json: bool) -> None:
