@@ -10,6 +10,7 @@ from flask.views import MethodView
 
 from content_api.accounts import schemas, service
 from content_api.accounts.access import authorise, current_actor, current_token_id
+from content_api.accounts.audit import list_audit
 from content_api.accounts.rules import ACTIONS, allows
 from content_api.api import Blueprint, PageQuery, decode_cursor, page_of
 from content_api.database import engine, session, utc_now
@@ -221,7 +222,7 @@ class Audit(MethodView):
     def get(self, query: dict[str, Any]) -> dict[str, Any]:
         """List changes, newest first."""
         key = decode_cursor(query.get("cursor"), 1)
-        rows = service.list_audit(
+        rows = list_audit(
             session(),
             actor=query.get("actor"),
             action=query.get("action"),

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from content_api.accounts import throttle
 from content_api.accounts.access import actor_of
 from content_api.accounts.audit import record
-from content_api.accounts.models import AuditRecord, Token, User, UserGrant
+from content_api.accounts.models import Token, User, UserGrant
 from content_api.accounts.passwords import (
     check_new_password,
     hash_password,
@@ -350,41 +350,6 @@ def revoke_token(session: Session, actor: Actor, token_id: str) -> Token:
         session.flush()
         record(session, actor, "token.revoke", f"token/{token.id}", details={"name": token.name})
     return token
-
-
-def list_audit(
-    session: Session,
-    *,
-    actor: str | None = None,
-    action: str | None = None,
-    subject: str | None = None,
-    since: datetime | None = None,
-    until: datetime | None = None,
-    before: int | None = None,
-    limit: int = 200,
-) -> list[AuditRecord]:
-    """Records, newest first.
-
-    `actor` is an id or a name, `action` a whole action or its first word, `subject` a
-    type or `type/id`; `since` is inclusive, `until` is not.
-    """
-    query = select(AuditRecord).order_by(AuditRecord.id.desc()).limit(limit)
-    if actor is not None:
-        query = query.where((AuditRecord.actor_id == actor) | (AuditRecord.actor_name == actor))
-    if action is not None:
-        prefix = AuditRecord.action.startswith(f"{action}.", autoescape=True)
-        query = query.where((AuditRecord.action == action) | prefix)
-    if subject is not None:
-        kind, slash, subject_id = subject.partition("/")
-        query = query.where(AuditRecord.subject_type == kind)
-        query = query.where(AuditRecord.subject_id == subject_id) if slash else query
-    if since is not None:
-        query = query.where(AuditRecord.at >= since)
-    if until is not None:
-        query = query.where(AuditRecord.at < until)
-    if before is not None:
-        query = query.where(AuditRecord.id < before)
-    return list(session.scalars(query))
 
 
 def _issue(
