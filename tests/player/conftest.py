@@ -51,6 +51,15 @@ class Visit:
         self.page.wait_for_selector("h1")
         return self.page
 
+    def move(self, address: str) -> Page:
+        """Go to an address inside the document that is open, and wait for its page."""
+        self.page.evaluate(
+            "hash => { document.querySelector('main').replaceChildren(); location.hash = hash }",
+            address,
+        )
+        self.page.wait_for_selector("main h1")
+        return self.page
+
     def go(self, address: str) -> Page:
         """Follow an address inside the document that is open."""
         old = self.page.evaluate("document.title")
@@ -83,7 +92,9 @@ def site(release: Path) -> Iterator[Site]:
 
 
 @contextmanager
-def visiting(browser: Browser, site: Site, *, width: int = 1280, height: int = 800, **options: object) -> Iterator[Visit]:
+def visiting(
+    browser: Browser, site: Site, *, width: int = 1280, height: int = 800, **options: object
+) -> Iterator[Visit]:
     """A page in a context of its own; faults are collected, not raised."""
     context = browser.new_context(viewport={"width": width, "height": height}, **options)  # type: ignore[arg-type]
     context.set_default_timeout(8000)  # milliseconds; the machine may be busy
@@ -91,9 +102,28 @@ def visiting(browser: Browser, site: Site, *, width: int = 1280, height: int = 8
     visit = Visit(page, site)
     page.on("console", lambda message: visit.faults.append(f"console: {message.text}"))
     page.on("pageerror", lambda error: visit.faults.append(f"error: {error}"))
-    page.on("requestfailed", lambda request: visit.faults.append(f"failed: {request.url} {request.failure}") if request.failure != "net::ERR_ABORTED" else None)
-    page.on("response", lambda answer: visit.faults.append(f"{answer.status}: {answer.url}") if answer.status >= 400 else None)
-    page.on("request", lambda request: visit.faults.append(f"outside: {request.url}") if not request.url.startswith((site.url, "data:", "blob:", "about:")) else None)
+    page.on(
+        "requestfailed",
+        lambda request: (
+            visit.faults.append(f"failed: {request.url} {request.failure}")
+            if request.failure != "net::ERR_ABORTED"
+            else None
+        ),
+    )
+    page.on(
+        "response",
+        lambda answer: (
+            visit.faults.append(f"{answer.status}: {answer.url}") if answer.status >= 400 else None
+        ),
+    )
+    page.on(
+        "request",
+        lambda request: (
+            visit.faults.append(f"outside: {request.url}")
+            if not request.url.startswith((site.url, "data:", "blob:", "about:"))
+            else None
+        ),
+    )
     try:
         yield visit
     finally:

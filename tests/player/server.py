@@ -15,7 +15,12 @@ POLICY = (
     "default-src 'self'; style-src 'self'; img-src 'self' data: blob:; media-src 'self'; "
     "connect-src 'self'; object-src 'none'; base-uri 'none'; form-action 'none'"
 )
-TYPES = {".js": "text/javascript", ".vtt": "text/vtt", ".geojson": "application/geo+json", ".webp": "image/webp"}
+TYPES = {
+    ".js": "text/javascript",
+    ".vtt": "text/vtt",
+    ".geojson": "application/geo+json",
+    ".webp": "image/webp",
+}
 
 
 @dataclass
@@ -42,7 +47,11 @@ class _Handler(SimpleHTTPRequestHandler):
         if relative.startswith("vendor/"):
             root = self.site.vendor or Path("/nonexistent")
             return str(root / relative.removeprefix("vendor/"))
-        root = self.site.release if relative.startswith("content/") or relative == "release.json" else self.site.player
+        root = (
+            self.site.release
+            if relative.startswith("content/") or relative == "release.json"
+            else self.site.player
+        )
         return str(root / relative)
 
     def do_GET(self) -> None:

@@ -14,8 +14,14 @@ from tests.player.server import Site
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 PAGES = [
     "{tag}",
-    *(f"{{tag}}/section/{section}" for section in ("places", "stories", "works", "tours", "time", "programme", "words", "more")),
-    *(f"{{tag}}/entry/{entry}" for entry in ("loos", "tour-five", "festival", "mine", "nothing-of-the-kind")),
+    *(
+        f"{{tag}}/section/{section}"
+        for section in ("places", "stories", "works", "tours", "time", "programme", "words", "more")
+    ),
+    *(
+        f"{{tag}}/entry/{entry}"
+        for entry in ("loos", "tour-five", "festival", "mine", "nothing-of-the-kind")
+    ),
     "{tag}/search?q=a",
     "{tag}/search?q=%E7%82%AD",
     "{tag}/credits",
@@ -44,10 +50,9 @@ def audited(browser: Browser, site: Site) -> Iterator[Visit]:
         yield visit
 
 
-def show(page: Page, address: str) -> None:
-    """Move inside the document and wait until the page's map and pictures are drawn."""
-    page.evaluate("hash => { document.querySelector('main').replaceChildren(); location.hash = hash }", f"#/{address}")
-    page.wait_for_selector("h1")
+def show(visit: Visit, address: str) -> None:
+    """Move inside the document and wait until the page's map is drawn."""
+    page = visit.move(f"#/{address}")
     if "section/places" in address:
         page.wait_for_selector(".pin__cluster")
 
@@ -59,7 +64,7 @@ def test_axe_finds_no_violation_on_any_page(audited: Visit, tag: str, contrast: 
     page.evaluate("contrast => { document.documentElement.dataset.contrast = contrast }", contrast)
     found = []
     for address in PAGES:
-        show(page, address.format(tag=tag))
+        show(audited, address.format(tag=tag))
         found += [f"{address} {problem}" for problem in violations(page)]
     assert found == []
 
@@ -68,7 +73,7 @@ def test_axe_finds_no_violation_on_any_page(audited: Visit, tag: str, contrast: 
 def test_axe_finds_no_violation_in_the_dialogs(audited: Visit, part: str) -> None:
     page = audited.page
     page.evaluate("document.documentElement.dataset.contrast = 'normal'")
-    show(page, f"fr/search?q={part}")
+    show(audited, f"fr/search?q={part}")
     page.click(f'[data-part="{part}"]')
     page.wait_for_selector("dialog[open]")
     assert violations(page) == []
@@ -77,21 +82,27 @@ def test_axe_finds_no_violation_in_the_dialogs(audited: Visit, part: str) -> Non
 
 def test_axe_finds_no_violation_in_the_picture_viewer(audited: Visit) -> None:
     page = audited.page
-    show(page, "fr/entry/loos")
+    show(audited, "fr/entry/loos")
     page.click(".gallery .figure__open >> nth=1")
     page.wait_for_selector(".viewer__stage canvas, .viewer__plain")
     assert violations(page) == []
     page.keyboard.press("Escape")
 
 
-@pytest.mark.parametrize(("width", "height", "scale"), [(1280, 800, "2"), (390, 844, "1"), (390, 844, "2")])
-def test_no_page_scrolls_sideways_at_any_size_of_text(audited: Visit, width: int, height: int, scale: str) -> None:
+@pytest.mark.parametrize(
+    ("width", "height", "scale"), [(1280, 800, "2"), (390, 844, "1"), (390, 844, "2")]
+)
+def test_no_page_scrolls_sideways_at_any_size_of_text(
+    audited: Visit, width: int, height: int, scale: str
+) -> None:
     page = audited.page
     page.set_viewport_size({"width": width, "height": height})
-    page.evaluate("scale => document.documentElement.style.setProperty('--text-scale', scale)", scale)
+    page.evaluate(
+        "scale => document.documentElement.style.setProperty('--text-scale', scale)", scale
+    )
     wide = []
     for address in PAGES:
-        show(page, address.format(tag="fr"))
+        show(audited, address.format(tag="fr"))
         if page.evaluate("document.documentElement.scrollWidth > innerWidth + 1"):
             wide.append(address)
     page.evaluate("document.documentElement.style.setProperty('--text-scale', '1')")
@@ -103,7 +114,7 @@ def test_controls_of_a_kiosk_are_60_pixels_and_more(audited: Visit) -> None:
     page = audited.page
     small = []
     for address in PAGES:
-        show(page, address.format(tag="fr"))
+        show(audited, address.format(tag="fr"))
         small += page.evaluate(
             """address => [...document.querySelectorAll('button, .button, .dock a, input, select, summary, .chip, .tongues__button')]
               .filter(e => e.checkVisibility() && !e.closest('.viewer__plain'))

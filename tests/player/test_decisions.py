@@ -21,7 +21,9 @@ def run(browser: Browser, site: Site) -> Iterator[Run]:
         visit.open()
 
         def evaluate(module: str, expression: str, argument: object = None) -> Any:
-            return visit.page.evaluate(f"a => import('./js/{module}').then(m => {expression})", argument)
+            return visit.page.evaluate(
+                f"a => import('./js/{module}').then(m => {expression})", argument
+            )
 
         yield evaluate
 
@@ -58,7 +60,9 @@ def test_spellings_of_one_word_become_the_same(run: Run, written: str, plain: st
         ("nothing here", "zzz", []),
     ],
 )
-def test_a_hit_is_marked_in_the_text_as_it_is_written(run: Run, text: str, query: str, hits: list[str]) -> None:
+def test_a_hit_is_marked_in_the_text_as_it_is_written(
+    run: Run, text: str, query: str, hits: list[str]
+) -> None:
     parts = run("text/normalise.js", "m.highlight(a[0], m.queryWords(a[1]))", [text, query])
     assert "".join(part["text"] for part in parts) == text
     assert [part["text"] for part in parts if part["hit"]] == hits
@@ -66,12 +70,28 @@ def test_a_hit_is_marked_in_the_text_as_it_is_written(run: Run, text: str, query
 
 def test_titles_come_before_texts_and_every_word_must_be_there(run: Run) -> None:
     documents = [
-        {"id": "text", "type": "t", "title": "Terril", "names": [], "body": ["près de la fosse 9"], "prose": []},
-        {"id": "inside", "type": "t", "title": "La fosse 9 bis", "names": [], "body": [], "prose": []},
+        {
+            "id": "text",
+            "type": "t",
+            "title": "Terril",
+            "names": [],
+            "body": ["près de la fosse 9"],
+            "prose": [],
+        },
+        {
+            "id": "inside",
+            "type": "t",
+            "title": "La fosse 9 bis",
+            "names": [],
+            "body": [],
+            "prose": [],
+        },
         {"id": "start", "type": "t", "title": "Fosse 9", "names": [], "body": [], "prose": []},
         {"id": "other", "type": "t", "title": "Fosse 8", "names": [], "body": [], "prose": []},
     ]
-    found = run("text/search.js", "m.search(a.map(m.makeDocument), 'fosse 9').map(d => d.id)", documents)
+    found = run(
+        "text/search.js", "m.search(a.map(m.makeDocument), 'fosse 9').map(d => d.id)", documents
+    )
     assert found == ["start", "inside", "text"]
 
 
@@ -108,15 +128,22 @@ def test_search_in_2000_entries_answers_within_50_milliseconds(run: Run) -> None
         ("2012-13", "fr", ""),
     ],
 )
-def test_only_the_known_parts_of_a_date_are_shown(run: Run, date: str, language: str, shown: str) -> None:
+def test_only_the_known_parts_of_a_date_are_shown(
+    run: Run, date: str, language: str, shown: str
+) -> None:
     assert run("text/dates.js", "m.formatDate(a[0], a[1])", [date, language]) == shown
 
 
 def test_a_stretch_of_days_shares_its_month_and_unequal_ends_are_written_out(run: Run) -> None:
     dates = "m.formatDates(a[0], a[1], a[2]).replace(/[\\u2009\\u202f\\u00a0]/g, ' ')"
     assert run("text/dates.js", dates, ["2026-12-04", "2026-12-06", "fr"]) == "4–6 décembre 2026"
-    assert run("text/dates.js", dates, ["2021-06", "2021-06-27", "fr"]) == "juin 2021 – 27 juin 2021"
-    assert run("text/dates.js", dates, ["2014-07-09", "2014-07-15", "ja"]) == "2014年7月9日〜2014年7月15日"
+    assert (
+        run("text/dates.js", dates, ["2021-06", "2021-06-27", "fr"]) == "juin 2021 – 27 juin 2021"
+    )
+    assert (
+        run("text/dates.js", dates, ["2014-07-09", "2014-07-15", "ja"])
+        == "2014年7月9日〜2014年7月15日"
+    )
     assert run("text/dates.js", dates, ["2012", None, "fr"]) == "2012"
 
 
@@ -130,8 +157,12 @@ def test_a_stretch_of_days_shares_its_month_and_unequal_ends_are_written_out(run
         ({"lastActivity": 0, "warnedAt": 75_000, "paused": False, "now": 100_000}, "reset"),
     ],
 )
-def test_idle_asks_first_and_waits_while_media_plays(run: Run, state: dict[str, Any], decision: str) -> None:
-    assert run("idle.js", "m.idleDecision(a.now, a, {idle: 75000, warning: 25000})", state) == decision
+def test_idle_asks_first_and_waits_while_media_plays(
+    run: Run, state: dict[str, Any], decision: str
+) -> None:
+    assert (
+        run("idle.js", "m.idleDecision(a.now, a, {idle: 75000, warning: 25000})", state) == decision
+    )
 
 
 def test_a_long_text_is_given_the_time_it_takes_to_read(run: Run) -> None:
@@ -145,7 +176,14 @@ def test_a_long_text_is_given_the_time_it_takes_to_read(run: Run) -> None:
 
 @pytest.mark.parametrize(
     "address",
-    ["#/", "#/fr", "#/zh-Hans/section/places", "#/ja/entry/loos", "#/fr/search?q=%C5%81%C3%B3d%C5%BA", "#/ar/credits"],
+    [
+        "#/",
+        "#/fr",
+        "#/zh-Hans/section/places",
+        "#/ja/entry/loos",
+        "#/fr/search?q=%C5%81%C3%B3d%C5%BA",
+        "#/ar/credits",
+    ],
 )
 def test_an_address_read_and_written_again_is_the_same(run: Run, address: str) -> None:
     assert run("route.js", "m.formatRoute(m.parseRoute(a))", address) == address
@@ -153,7 +191,12 @@ def test_an_address_read_and_written_again_is_the_same(run: Run, address: str) -
 
 @pytest.mark.parametrize(
     ("address", "page"),
-    [("", "attract"), ("#/fr/section", "home"), ("#/fr/nonsense/x", "home"), ("#/fr/entry/%E0%A4%A", "entry")],
+    [
+        ("", "attract"),
+        ("#/fr/section", "home"),
+        ("#/fr/nonsense/x", "home"),
+        ("#/fr/entry/%E0%A4%A", "entry"),
+    ],
 )
 def test_a_broken_address_leads_to_the_nearest_page(run: Run, address: str, page: str) -> None:
     assert run("route.js", "m.parseRoute(a).page", address) == page
@@ -174,12 +217,16 @@ def test_a_broken_address_leads_to_the_nearest_page(run: Run, address: str, page
         ("9-9 bis", "fr", "#"),
     ],
 )
-def test_terms_are_filed_as_their_language_files_them(run: Run, key: str, language: str, letter: str) -> None:
+def test_terms_are_filed_as_their_language_files_them(
+    run: Run, key: str, language: str, letter: str
+) -> None:
     assert run("views/glossary.js", "m.indexLetter(a[0], a[1])", [key, language]) == letter
 
 
 def test_leafing_goes_round_and_an_empty_series_stays(run: Run) -> None:
-    assert run("parts/viewer.js", "[m.neighbour(3, 2, 1), m.neighbour(3, 0, -1), m.neighbour(0, 0, 1)]") == [0, 2, 0]
+    assert run(
+        "parts/viewer.js", "[m.neighbour(3, 2, 1), m.neighbour(3, 0, -1), m.neighbour(0, 0, 1)]"
+    ) == [0, 2, 0]
     assert run("views/attract.js", "[m.nextIndex([1, 2], 1), m.nextIndex([], 0)]") == [0, None]
 
 
@@ -196,7 +243,11 @@ def test_groups_on_the_map_are_far_enough_apart_to_touch(run: Run) -> None:
 
 
 def test_labels_cover_neither_points_nor_each_other(run: Run) -> None:
-    labels = [{"x": 0, "y": 0, "width": 50}, {"x": 40, "y": 2, "width": 50}, {"x": 0, "y": 60, "width": 50}]
+    labels = [
+        {"x": 0, "y": 0, "width": 50},
+        {"x": 40, "y": 2, "width": 50},
+        {"x": 0, "y": 60, "width": 50},
+    ]
     assert run("geo.js", "m.roomForLabels(a, 16, 10)", labels) == [False, True, True]
 
 
@@ -208,8 +259,14 @@ def test_rights_end_as_their_day_begins(run: Run) -> None:
 
 
 def test_a_screen_is_given_only_its_profile_s_renditions(run: Run) -> None:
-    renditions = [{"path": "w", "width": 9, "profiles": ["wall"]}, {"path": "b", "width": 2}, {"path": "a", "width": 1, "profiles": ["tablet"]}]
-    names = run("release.js", "m.renditionsFor({renditions: a}, 'tablet').map(r => r.path)", renditions)
+    renditions = [
+        {"path": "w", "width": 9, "profiles": ["wall"]},
+        {"path": "b", "width": 2},
+        {"path": "a", "width": 1, "profiles": ["tablet"]},
+    ]
+    names = run(
+        "release.js", "m.renditionsFor({renditions: a}, 'tablet').map(r => r.path)", renditions
+    )
     assert names == ["a", "b"]
 
 
@@ -237,8 +294,29 @@ def test_every_catalogue_has_every_word_and_the_plurals_of_its_language(run: Run
 
 
 def test_a_missing_word_is_said_in_english_and_numbers_choose_the_plural(run: Run) -> None:
-    words = "m.makeStrings(a.tag, a.own, {home: 'Home', n: {one: '{n} place', other: '{n} places'}})"
-    polish = {"tag": "pl", "own": {"n": {"one": "{n} miejsce", "few": "{n} miejsca", "many": "{n} miejsc", "other": "{n} miejsca"}}}
-    assert run("text/strings.js", f"[1, 3, 5].map(n => {words}.t('n', {{n}}))", polish) == ["1 miejsce", "3 miejsca", "5 miejsc"]
+    words = (
+        "m.makeStrings(a.tag, a.own, {home: 'Home', n: {one: '{n} place', other: '{n} places'}})"
+    )
+    polish = {
+        "tag": "pl",
+        "own": {
+            "n": {
+                "one": "{n} miejsce",
+                "few": "{n} miejsca",
+                "many": "{n} miejsc",
+                "other": "{n} miejsca",
+            }
+        },
+    }
+    assert run("text/strings.js", f"[1, 3, 5].map(n => {words}.t('n', {{n}}))", polish) == [
+        "1 miejsce",
+        "3 miejsca",
+        "5 miejsc",
+    ]
     assert run("text/strings.js", f"{words}.t('home')", polish) == "Home"
-    assert run("text/strings.js", "['pt', 'zh-CN', 'fr-BE', 'cs'].map(m.catalogueFor)") == ["pt-BR", "zh-Hans", "fr", "en"]
+    assert run("text/strings.js", "['pt', 'zh-CN', 'fr-BE', 'cs'].map(m.catalogueFor)") == [
+        "pt-BR",
+        "zh-Hans",
+        "fr",
+        "en",
+    ]

@@ -14,25 +14,43 @@ from tests.player.server import Site, serve
 
 PAYLOADS = [
     "<img src=x onerror=window.hacked=1>",
-    "\"><script>window.hacked=1</script>",
+    '"><script>window.hacked=1</script>',
     "javascript:window.hacked=1",
-    "'\" onmouseover=\"window.hacked=1",
+    '\'" onmouseover="window.hacked=1',
     "</title><svg onload=window.hacked=1>",
 ]
-ADDRESSES = ["fr", *(f"fr/section/{name}" for name in ("places", "stories", "works", "tours", "time", "programme", "words", "more")), "fr/entry/loos", "fr/entry/tour-five", "fr/entry/festival", "fr/entry/mine", "fr/search?q=hacked", "fr/credits"]
+ADDRESSES = [
+    "fr",
+    *(
+        f"fr/section/{name}"
+        for name in ("places", "stories", "works", "tours", "time", "programme", "words", "more")
+    ),
+    "fr/entry/loos",
+    "fr/entry/tour-five",
+    "fr/entry/festival",
+    "fr/entry/mine",
+    "fr/search?q=hacked",
+    "fr/credits",
+]
 
 
 @pytest.mark.parametrize("payload", PAYLOADS)
-def test_markup_in_any_text_is_shown_as_it_is_written(browser: Browser, tmp_path: Path, payload: str) -> None:
+def test_markup_in_any_text_is_shown_as_it_is_written(
+    browser: Browser, tmp_path: Path, payload: str
+) -> None:
     release = write_release(tmp_path, wording=lambda words: f"{payload} {words}")
-    with serve(PLAYER, release, VENDOR if VENDOR.is_dir() else None) as site, visiting(browser, site) as visit:
+    with (
+        serve(PLAYER, release, VENDOR if VENDOR.is_dir() else None) as site,
+        visiting(browser, site) as visit,
+    ):
         page = visit.open()
         for address in ADDRESSES:
-            page.evaluate("hash => { document.querySelector('main').replaceChildren(); location.hash = hash }", f"#/{address}")
-            page.wait_for_selector("main h1")
+            visit.move(f"#/{address}")
             if address == "fr/section/places" and VENDOR.is_dir():
                 page.wait_for_selector(".pin")
-            strange = page.evaluate("document.querySelectorAll('main script, main svg[onload], main img[onerror], [onmouseover], a[href^=javascript]').length")
+            strange = page.evaluate(
+                "document.querySelectorAll('main script, main svg[onload], main img[onerror], [onmouseover], a[href^=javascript]').length"
+            )
             assert strange == 0, address
         expect(page.locator("main")).to_be_visible()
         visit.go("#/fr/section/tours")
@@ -54,7 +72,9 @@ def test_a_link_of_an_unknown_scheme_is_only_its_words(browser: Browser, site: S
         assert drawn == "<p>wordsx<p></p></p>"
 
 
-def test_without_third_party_scripts_the_places_are_a_list_and_pictures_still_open(browser: Browser, release: Path) -> None:
+def test_without_third_party_scripts_the_places_are_a_list_and_pictures_still_open(
+    browser: Browser, release: Path
+) -> None:
     with serve(PLAYER, release, None) as site, visiting(browser, site) as visit:
         page = visit.open("#/fr/section/places")
         expect(page.locator(".mapframe--still svg")).to_be_visible()
@@ -65,11 +85,17 @@ def test_without_third_party_scripts_the_places_are_a_list_and_pictures_still_op
         page.get_by_role("button", name="Agrandir", exact=True).click()
         page.get_by_role("button", name="Vers la droite").click()
         assert "scale(1.5)" in str(picture.evaluate("e => e.style.transform"))
-        asked = {fault for fault in visit.faults if "vendor/" not in fault and "404" not in fault and "MIME" not in fault}
+        asked = {
+            fault
+            for fault in visit.faults
+            if "vendor/" not in fault and "404" not in fault and "MIME" not in fault
+        }
         assert asked == set()
 
 
-def test_a_large_picture_opens_in_the_deep_zoom_viewer_and_moves_without_a_drag(browser: Browser, site: Site) -> None:
+def test_a_large_picture_opens_in_the_deep_zoom_viewer_and_moves_without_a_drag(
+    browser: Browser, site: Site
+) -> None:
     if not (VENDOR / "openseadragon").is_dir():
         pytest.skip("openseadragon is not fetched (python -m kiosk_client.assets)")
     with visiting(browser, site) as visit:
@@ -83,7 +109,9 @@ def test_a_large_picture_opens_in_the_deep_zoom_viewer_and_moves_without_a_drag(
         assert visit.faults == []
 
 
-def test_a_picture_whose_rights_have_ended_is_neither_shown_nor_fetched(browser: Browser, site: Site) -> None:
+def test_a_picture_whose_rights_have_ended_is_neither_shown_nor_fetched(
+    browser: Browser, site: Site
+) -> None:
     with visiting(browser, site) as visit:
         site.asked.clear()
         page = visit.open("#/fr/entry/loos")
@@ -91,7 +119,10 @@ def test_a_picture_whose_rights_have_ended_is_neither_shown_nor_fetched(browser:
         page.mouse.wheel(0, 4000)
         page.wait_for_load_state("networkidle")
         assert any("photo-headframe" in path for path in site.asked)
-        assert not any("photo-expired" in path or "wall.webp" in path or "en.vtt" in path for path in site.asked)
+        assert not any(
+            "photo-expired" in path or "wall.webp" in path or "en.vtt" in path
+            for path in site.asked
+        )
 
 
 def test_who_asks_for_less_movement_gets_none(browser: Browser, site: Site) -> None:
@@ -113,7 +144,9 @@ def test_the_pictures_go_by_for_who_does_not(browser: Browser, site: Site) -> No
         assert page.evaluate(shown) == 1
 
 
-def test_content_that_cannot_be_read_leaves_a_calm_page_that_tries_again(browser: Browser, tmp_path: Path) -> None:
+def test_content_that_cannot_be_read_leaves_a_calm_page_that_tries_again(
+    browser: Browser, tmp_path: Path
+) -> None:
     release = write_release(tmp_path)
     (release / "content" / "package.json").write_text("{", encoding="utf-8")
     with serve(PLAYER, release, None) as site, visiting(browser, site) as visit:
@@ -129,8 +162,15 @@ def test_content_that_cannot_be_read_leaves_a_calm_page_that_tries_again(browser
 def test_the_player_s_own_code_is_light_and_names_no_other_host() -> None:
     import gzip
 
-    own = sorted(path for folder in ("js", "css") for path in (PLAYER / folder).rglob("*") if path.is_file())
-    own += [PLAYER / "index.html", PLAYER / "icon.svg", PLAYER / "i18n" / "en.json", PLAYER / "i18n" / "ar.json"]
+    own = sorted(
+        path for folder in ("js", "css") for path in (PLAYER / folder).rglob("*") if path.is_file()
+    )
+    own += [
+        PLAYER / "index.html",
+        PLAYER / "icon.svg",
+        PLAYER / "i18n" / "en.json",
+        PLAYER / "i18n" / "ar.json",
+    ]
     weight = len(gzip.compress(b"".join(path.read_bytes() for path in own), mtime=0))
     assert weight <= 60_000
     for path in own:

@@ -33,12 +33,17 @@ def test_after_75_seconds_it_asks_and_after_25_more_it_starts_again(clocked: Vis
     wait(page, 2)
     dialog = page.get_by_role("alertdialog", name="Êtes-vous toujours là ?")
     expect(dialog).to_be_visible()
-    assert [button.inner_text() for button in dialog.get_by_role("button").all()] == ["Continuer", "Recommencer"]
+    assert [button.inner_text() for button in dialog.get_by_role("button").all()] == [
+        "Continuer",
+        "Recommencer",
+    ]
     assert not any(character.isdigit() for character in dialog.inner_text()), "no countdown"
     with page.expect_navigation():
         wait(page, 26)
     page.wait_for_selector(".page--attract h1")
-    assert page.evaluate("[window.visited ?? null, document.documentElement.dataset.contrast, location.hash]") == [None, "normal", ""]
+    assert page.evaluate(
+        "[window.visited ?? null, document.documentElement.dataset.contrast, location.hash]"
+    ) == [None, "normal", ""]
 
 
 def test_going_on_keeps_the_page_and_asks_again_later(clocked: Visit) -> None:
@@ -74,7 +79,9 @@ def test_a_touch_counts_and_a_moving_mouse_does_not(clocked: Visit) -> None:
 
 def test_nothing_is_asked_while_a_sound_plays(clocked: Visit) -> None:
     page = clocked.open("#/fr/entry/loos")
-    page.evaluate("Object.defineProperty(document.querySelector('audio'), 'paused', {get: () => !window.playing})")
+    page.evaluate(
+        "Object.defineProperty(document.querySelector('audio'), 'paused', {get: () => !window.playing})"
+    )
     page.evaluate("window.playing = true")
     wait(page, 400)
     expect(page.get_by_role("alertdialog")).to_have_count(0)
@@ -95,13 +102,17 @@ def test_the_attract_screen_waits_for_ever(clocked: Visit) -> None:
     assert page.evaluate("window.visited") is True
 
 
-def test_a_new_release_is_taken_on_the_attract_screen_and_not_in_a_visit(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_a_new_release_is_taken_on_the_attract_screen_and_not_in_a_visit(
+    browser: Browser, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     content = write_release(tmp_path_factory.mktemp("release"))
     with serve(PLAYER, content, None) as site, visiting(browser, site) as visit:
         visit.page.clock.install()
         page = visit.open("#/fr/section/tours")
         page.evaluate("window.visited = true")
-        write_release(content, number=2, wording=lambda words: words.replace("bassin", "bassin neuf"))
+        write_release(
+            content, number=2, wording=lambda words: words.replace("bassin", "bassin neuf")
+        )
         wait(page, 40)
         assert page.evaluate("window.visited") is True
         page.evaluate("location.hash = '#/'")

@@ -14,7 +14,11 @@ from tests.player.server import Site, serve
 
 def focused(page: Page) -> str:
     """What has the focus, in words."""
-    return str(page.evaluate("(document.activeElement.getAttribute('aria-label') ?? document.activeElement.textContent).trim()"))
+    return str(
+        page.evaluate(
+            "(document.activeElement.getAttribute('aria-label') ?? document.activeElement.textContent).trim()"
+        )
+    )
 
 
 def tab_to(page: Page, words: str, *, back: bool = False) -> None:
@@ -46,7 +50,9 @@ def test_a_whole_visit_is_made_by_keyboard_alone(visit: Visit) -> None:
     expect(page.get_by_role("dialog")).to_be_visible()
     for _ in range(30):
         page.keyboard.press("Tab")
-        outside = page.evaluate("document.activeElement !== document.body && !document.activeElement.closest('dialog')")
+        outside = page.evaluate(
+            "document.activeElement !== document.body && !document.activeElement.closest('dialog')"
+        )
         assert not outside, "the focus left the open dialog"
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_have_count(0)
@@ -94,7 +100,14 @@ def test_places_on_the_map_open_by_key_and_every_move_has_a_button(visit: Visit)
         page.get_by_role("button", name="Agrandir").click()
         page.wait_for_timeout(350)
     assert page.locator(".pin").count() > before or page.locator(".pin__cluster").count() < groups
-    for name in ("Vers la gauche", "Vers la droite", "Vers le haut", "Vers le bas", "Toute la carte", "Réduire"):
+    for name in (
+        "Vers la gauche",
+        "Vers la droite",
+        "Vers le haut",
+        "Vers le bas",
+        "Toute la carte",
+        "Réduire",
+    ):
         page.get_by_role("button", name=name).click()
     page.locator(".pin__place").first.focus()
     page.keyboard.press("Enter")
@@ -113,7 +126,9 @@ def test_the_language_changes_in_place(visit: Visit) -> None:
     page.click('[data-part="language"]')
     page.get_by_role("button", name="العربية").click()
     expect(page.locator("h1")).to_have_text("قاعدة 11/19 في لوس")
-    assert page.evaluate("[document.documentElement.lang, document.documentElement.dir, location.hash]") == ["ar", "rtl", "#/ar/entry/loos"]
+    assert page.evaluate(
+        "[document.documentElement.lang, document.documentElement.dir, location.hash]"
+    ) == ["ar", "rtl", "#/ar/entry/loos"]
     assert page.evaluate(first) == before
     assert abs(page.evaluate(top) - 100) < 400
     assert page.evaluate("document.activeElement.dataset.part") == "language"
@@ -122,12 +137,16 @@ def test_the_language_changes_in_place(visit: Visit) -> None:
 
 def test_a_sound_goes_on_where_it_was_when_the_language_changes(visit: Visit) -> None:
     page = visit.open("#/fr/entry/loos")
-    page.locator("audio").evaluate("a => new Promise(done => { a.onseeked = done; a.currentTime = 1.5 })")
+    page.locator("audio").evaluate(
+        "a => new Promise(done => { a.onseeked = done; a.currentTime = 1.5 })"
+    )
     page.click('[data-part="language"]')
     page.get_by_role("button", name="日本語").click()
     expect(page.locator("h1")).to_contain_text("ロース")
     page.wait_for_function("Math.abs(document.querySelector('audio').currentTime - 1.5) < 0.2")
-    shown = page.locator("audio").evaluate("a => [...a.textTracks].filter(t => t.mode !== 'disabled').map(t => t.language)")
+    shown = page.locator("audio").evaluate(
+        "a => [...a.textTracks].filter(t => t.mode !== 'disabled').map(t => t.language)"
+    )
     assert shown == ["ja"]
 
 
@@ -153,14 +172,18 @@ def test_back_stays_in_the_language_chosen_since(visit: Visit) -> None:
         ("ja", "lewarde", "ルワルド鉱業歴史センター（Lewarde）", "Lewarde"),
     ],
 )
-def test_search_finds_a_word_however_it_is_typed(visit: Visit, language: str, query: str, title: str, mark: str | None) -> None:
+def test_search_finds_a_word_however_it_is_typed(
+    visit: Visit, language: str, query: str, title: str, mark: str | None
+) -> None:
     page = visit.open(f"#/{language}/search")
     page.get_by_role("searchbox").fill(query)
     result = page.locator(".result", has=page.locator(".result__title", has_text=title)).first
     expect(result).to_be_visible()
     if mark:
         expect(result.locator("mark").first).to_have_text(mark)
-    page.wait_for_function("query => decodeURIComponent(location.hash).endsWith(`?q=${query}`)", arg=query)
+    page.wait_for_function(
+        "query => decodeURIComponent(location.hash).endsWith(`?q=${query}`)", arg=query
+    )
 
 
 def test_search_offers_words_to_touch_where_there_is_no_keyboard(visit: Visit) -> None:
@@ -177,7 +200,10 @@ def test_text_from_another_language_says_so_and_carries_its_language(visit: Visi
     assert page.locator("h1").get_attribute("lang") is None
     page = visit.open("#/ar/section/places")
     item = page.locator(".placelist__item", has_text="Écomusée")
-    assert item.locator(".placelist__title > span").evaluate("e => [e.lang, e.dir]") == ["fr", "ltr"]
+    assert item.locator(".placelist__title > span").evaluate("e => [e.lang, e.dir]") == [
+        "fr",
+        "ltr",
+    ]
     expect(item.locator(".tongue")).to_contain_text("الفرنسية")
 
 
@@ -190,8 +216,7 @@ def test_every_page_is_shown_without_a_fault_and_nothing_is_asked_elsewhere(visi
     )
     assert len(addresses) > 60
     for address in addresses:
-        page.evaluate("hash => { document.querySelector('main').replaceChildren(); location.hash = hash }", address)
-        page.wait_for_selector("main h1")
+        visit.move(address)
     page.wait_for_load_state("networkidle")
     assert visit.faults == []
 
@@ -199,7 +224,12 @@ def test_every_page_is_shown_without_a_fault_and_nothing_is_asked_elsewhere(visi
 def test_pages_about_a_place_lead_to_what_happened_there(visit: Visit) -> None:
     page = visit.open("#/fr/entry/loos")
     related = page.locator(".related")
-    for title in ("La houille est trouvée", "Fête de la Sainte-Barbe", "D’ouest en est", "Naissance d’un pays noir"):
+    for title in (
+        "La houille est trouvée",
+        "Fête de la Sainte-Barbe",
+        "D’ouest en est",
+        "Naissance d’un pays noir",
+    ):
         expect(related.get_by_role("link", name=title)).to_be_visible()
     expect(page.locator(".doubt")).to_contain_text("La date d’ouverture est discutée.")
     page.locator(".doubt summary").click()
@@ -251,23 +281,28 @@ def test_the_accessibility_button_stays_in_one_corner_of_the_lower_half(visit: V
     page = visit.open()
     corner = "(() => { const b = document.querySelector('[data-part=accessibility]').getBoundingClientRect(); return [b.right > innerWidth - 20, b.bottom > innerHeight - 20, b.top > innerHeight / 2] })()"
     for address in ("#/fr", "#/fr/section/places", "#/fr/entry/loos", "#/fr/search", "#/"):
-        page.evaluate("hash => { document.querySelector('main').replaceChildren(); location.hash = hash }", address)
-        page.wait_for_selector("h1")
+        visit.move(address)
         assert page.evaluate(corner) == [True, True, True], address
 
 
-def test_a_release_taken_in_the_middle_of_a_visit_is_read_whole_at_the_next_language(browser: Browser, tmp_path: Path) -> None:
+def test_a_release_taken_in_the_middle_of_a_visit_is_read_whole_at_the_next_language(
+    browser: Browser, tmp_path: Path
+) -> None:
     content = write_release(tmp_path)
     with serve(PLAYER, content, None) as site, visiting(browser, site) as visit:
         page = visit.open("#/fr/entry/lewarde")
-        write_release(tmp_path, number=2, wording=lambda words: words.replace("ルワルド", "新ルワルド"))
+        write_release(
+            tmp_path, number=2, wording=lambda words: words.replace("ルワルド", "新ルワルド")
+        )
         assert "Lewarde" in page.locator("h1").inner_text()
         page.click('[data-part="language"]')
         page.get_by_role("button", name="日本語").click()
         expect(page.locator("h1")).to_contain_text("新ルワルド")
 
 
-def test_an_outside_link_is_words_on_a_kiosk_and_a_link_on_the_web(visit: Visit, site: Site) -> None:
+def test_an_outside_link_is_words_on_a_kiosk_and_a_link_on_the_web(
+    visit: Visit, site: Site
+) -> None:
     page = visit.open()
     drawn = page.evaluate(
         """import('./js/text/richtext.js').then(m => [true, false].map(links => {
