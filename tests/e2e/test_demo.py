@@ -65,14 +65,32 @@ def test_every_sample_package_has_a_live_release(demo: Demo) -> None:
     assert all(live.values()), live
 
 
-def test_the_device_holds_its_own_languages_and_profile_and_nothing_else(demo: Demo) -> None:
-    active = json.loads((demo.kiosk / "active.json").read_text())
-    chosen = active.get("current", active)
-    manifest = parse_manifest((demo.kiosk / "sets" / f"{chosen['manifest']}.json").read_bytes())
-    needed = {f.sha256 for f in select_files(manifest, chosen["profile"], chosen["languages"])}
-    stored = {path.name for path in (demo.kiosk / "blobs").rglob("*") if path.is_file()}
-    assert stored == needed
-    assert needed < {f.sha256 for f in manifest.files}
+def test_a_device_of_one_language_fetches_what_it_needs_and_nothing_else(
+    demo: Demo, tmp_path: Path
+) -> None:
+    mine = copy_demo(demo, tmp_path)
+    added = content_api(
+        *("device", "add", "Guide of one language", "--venue", "demo-venue"),
+        *("--package", "decouverte", "--profile", "guide", "--language", "pl"),
+        *("--data-dir", str(mine.data), "--json"),
+    )
+    assert added.returncode == 0, added.stderr
+    device = tmp_path / "guide"
+    with running("content_api.cli", *serve(mine)) as server:
+        wait_for(f"{mine.url}/healthz", server)
+        code = json.loads(added.stdout)["code"]
+        enrolled = kiosk_client("enrol", mine.url, code, "--data-dir", str(device))
+        assert enrolled.returncode == 0, enrolled.stderr
+        found = kiosk_client("sync", "--json", "--data-dir", str(device))
+    assert found.returncode == 0, found.stderr
+    manifests = list((device / "sets").glob("*.json"))
+    manifest = parse_manifest(manifests[0].read_bytes())
+    needed = {f.sha256: f.size for f in select_files(manifest, "guide", ["pl"])}
+    stored = {path.name for path in (device / "blobs").rglob("*") if path.is_file()}
+    assert stored == set(needed)
+    assert stored < {f.sha256 for f in manifest.files}
+    result = json.loads(found.stdout)
+    assert result["fetched_bytes"] == sum(needed.values())
 
 
 def test_an_unchanged_sync_costs_at_most_three_small_requests(demo: Demo, tmp_path: Path) -> None:
