@@ -136,7 +136,7 @@ def list_devices(settings: Settings, venue_id: str | None, as_json: bool) -> Non
 
     now = utc_now()
     with reading(settings) as session:
-        found = [
+        found: list[dict[str, Any]] = [
             {
                 "id": row.id,
                 "venue": row.venue,
@@ -181,7 +181,7 @@ def _checked(schema: Schema, given: dict[str, Any]) -> dict[str, Any]:
             {name: value for name, value in given.items() if value is not None}
         )
     except ValidationError as error:
-        name, messages = next(iter(error.normalized_messages().items()))
+        name, messages = next(iter(error.messages_dict.items()))
         while isinstance(messages, dict):
             messages = next(iter(messages.values()))
         raise click.UsageError(f"{name}: {messages[0]}") from error
