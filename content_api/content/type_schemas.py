@@ -23,7 +23,7 @@ class ValueField(fields.Field[Any]):
     """A value of one field's kind; null is a value: intentionally empty."""
 
     def __init__(self, declared: Field, **options: Any) -> None:
-        super().__init__(allow_none=True, **options)
+        super().__init__(**{"allow_none": True, **options})
         self.declared = declared
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **_kwargs: Any) -> Any:
@@ -35,6 +35,10 @@ class ValueField(fields.Field[Any]):
 
 class ShownField(ValueField):
     """A value that a language shows: required and not too long, as its field says."""
+
+    def __init__(self, declared: Field) -> None:
+        needed = declared.required == "publish"
+        super().__init__(declared, required=needed, allow_none=not needed)
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
         found = super()._deserialize(value, attr, data, **kwargs)
@@ -84,8 +88,8 @@ def compile_schemas(types: ContentTypes, kind: ContentType) -> TypeSchemas:
 
 
 def _scope(text: str) -> None:
-    if text != SHARED and not is_language_tag(text):
-        raise ValidationError(f"expected * or a language tag, got {text!r:.40}")
+    if not is_language_tag(text):
+        raise ValidationError(f"expected a language tag, got {text!r:.40}")
 
 
 def _by_scope(declared: Field) -> fields.Field[Any]:
@@ -151,11 +155,7 @@ class BlockField(fields.Field[Any]):
 
 def _publish(kind: ContentType) -> type[Schema]:
     return Schema.from_dict(
-        {
-            found.id: ShownField(found, required=found.required == "publish")
-            for found in kind.fields
-            if found.kind != "blocks"
-        },
+        {found.id: ShownField(found) for found in kind.fields if found.kind != "blocks"},
         name=f"{_class_name(kind.id)}Publish",
     )
 
