@@ -47,10 +47,10 @@ def test_a_picture_is_sent_in_two_steps_and_comes_back_with_its_encodings(
     assert answer.status_code == 200
     body = answer.get_json()
     assert (body["kind"], body["media_type"]) == ("image", "image/jpeg")
-    assert (body["width"], body["height"]) == (400, 300)
+    assert (body["width"], body["height"]) == (500, 400)
     assert body["sha256"] == hashlib.sha256(JPEG).hexdigest()
     assert body["filename"] == "grue.jpg"
-    assert [each["width"] for each in body["renditions"]] == [320, 400]
+    assert [each["width"] for each in body["renditions"]] == [320, 500]
     for each in body["renditions"]:
         path = service.rendition_file(settings, each["sha256"])
         assert hashlib.sha256(path.read_bytes()).hexdigest() == each["sha256"]

@@ -51,7 +51,7 @@ def zip_bytes() -> bytes:
     return stream.getvalue()
 
 
-JPEG = picture().jpegsave_buffer()
+JPEG = picture(500, 400).jpegsave_buffer()
 PNG = picture().pngsave_buffer()
 WEBP = picture().webpsave_buffer()
 GIF = picture().gifsave_buffer()
