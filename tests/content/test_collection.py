@@ -15,6 +15,7 @@ from content_api.accounts.rules import SYSTEM
 from content_api.cli import main
 from content_api.content.claims import translation_status
 from content_api.content.collection import export_collection, import_collection
+from content_api.content.collection_files import entry_text, package_text, read_collection
 from content_api.content.models import Approval, Entry, Revision
 from content_api.content.service import save_entry
 from content_api.content.types import load_types
@@ -292,3 +293,16 @@ def test_the_commands_import_and_export(settings, source, tmp_path):
     done = runner.invoke(main, ["collection", "import", str(source)], env=environment)
     assert done.exit_code == 1
     assert "collection.yml: expected a plain file" in done.output
+
+
+def test_the_sample_collection_stands_as_an_export_would_write_it():
+    root = Path(__file__).parents[2] / "media"
+    types = load_types(root / "types")
+    sample = read_collection(root, types)
+    tags = [language["tag"] for language in sample.languages]
+    assert len(sample.entries) > 200
+    for entry in sample.entries.values():
+        assert entry_text(entry, types, tags) == (root / entry.shown).read_text("utf-8")
+    for slug, body in sample.packages.items():
+        path = root / "packages" / f"{slug}.yml"
+        assert package_text(slug, body, tags) == path.read_text("utf-8")
