@@ -64,7 +64,9 @@ class Addresses:
         return f"http://127.0.0.1:{self.kiosk_port}/"
 
 
-def run_demo(settings: Settings, addresses: Addresses, *, once: bool, say: Callable[[str], None]) -> None:
+def run_demo(
+    settings: Settings, addresses: Addresses, *, once: bool, say: Callable[[str], None]
+) -> None:
     """Prepare what is missing, then serve and play until Ctrl-C (`once`: stop when all is ready).
 
     Raises:
@@ -156,7 +158,7 @@ def _kiosk_command(action: str, kiosk_dir: Path, addresses: Addresses) -> list[s
 
 def _run_kiosk(arguments: Sequence[str], kiosk_dir: Path, what: str) -> None:
     command = [sys.executable, "-m", "kiosk_client.cli", *arguments, "--data-dir", str(kiosk_dir)]
-    found = subprocess.run(command, check=False)  # noqa: S603  our own interpreter and module
+    found = subprocess.run(command, check=False)
     if found.returncode:
         raise DemoError(f"could not {what}: kiosk-client ended with exit code {found.returncode}")
 
@@ -178,7 +180,7 @@ def _check_ports(addresses: Addresses) -> None:
 
 @contextmanager
 def _running(command: Sequence[str], name: str) -> Iterator[subprocess.Popen[bytes]]:
-    child = subprocess.Popen(command, stdin=subprocess.DEVNULL)  # noqa: S603
+    child = subprocess.Popen(command, stdin=subprocess.DEVNULL)
     try:
         yield child
     finally:

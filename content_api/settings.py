@@ -76,7 +76,8 @@ def load_settings(
     folder = Path(data_dir or environ.get("CONTENT_API_DATA") or DEFAULT_DATA_DIR).absolute()
     settings = Settings(
         data_dir=folder,
-        database_url=environ.get("CONTENT_API_DATABASE") or f"sqlite:///{folder / 'content.sqlite3'}",
+        database_url=environ.get("CONTENT_API_DATABASE")
+        or f"sqlite:///{folder / 'content.sqlite3'}",
         public_url=_public_url(environ.get("CONTENT_API_PUBLIC_URL", "")),
         max_upload=_whole(environ, "CONTENT_API_MAX_UPLOAD", 2 * 1024**3),
         max_pixels=_whole(environ, "CONTENT_API_MAX_PIXELS", 120_000_000),

@@ -98,7 +98,7 @@ def match_languages(requested: Iterable[str], available: Sequence[str]) -> str |
 
 
 def parse_accept_language(header: str) -> tuple[str, ...]:
-    """Tags of an `Accept-Language` header (RFC 9110), best first; those refused by `q=0` left out."""
+    """Tags of an `Accept-Language` header (RFC 9110), best first, without refusals (`q=0`)."""
     found: list[tuple[float, int, str]] = []
     for position, part in enumerate(header[:1000].split(",")):
         tag, _, parameters = part.strip().partition(";")

@@ -1,4 +1,4 @@
-"""The whole path with the real parts: processes as an operator starts them, and the sample collection."""
+"""The whole path with the real parts: an operator's processes and the sample collection."""
 
 from __future__ import annotations
 
@@ -150,9 +150,7 @@ def chromium() -> str:
     raise AssertionError
 
 
-def _run(
-    module: str, arguments: Sequence[str], **options: Any
-) -> subprocess.CompletedProcess[str]:
+def _run(module: str, arguments: Sequence[str], **options: Any) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", module, *arguments],
         capture_output=True,

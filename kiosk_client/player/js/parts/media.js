@@ -38,7 +38,9 @@ export function chooseTrack(tracks, language) {
 export function mediaPlayer(context, asset) {
   const { t, library } = context
   const film = asset.kind === 'video'
-  const media = /** @type {HTMLMediaElement} */ (h(film ? 'video.media__film' : 'audio', { preload: 'metadata', playsinline: film, 'data-asset': asset.id }))
+  // Nothing before play: a page left while Chromium reads ahead would cut a request off, and a
+  // long page of films would hold one decoder for each.
+  const media = /** @type {HTMLMediaElement} */ (h(film ? 'video.media__film' : 'audio', { preload: 'none', playsinline: film, 'data-asset': asset.id }))
   const poster = film && library.asset(asset.fields.poster)
   if (poster) {
     const still = largest(context, poster)
