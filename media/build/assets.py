@@ -15,7 +15,7 @@ from media.build.writing import Entry
 Language = dict[str, str]
 
 OPEN_DATA_CREDIT: Language = {
-    "fr": "Mission Bassin Minier – data.gouv.fr / Géo2France, Licence Ouverte 2.0 ; API Géo (IGN Admin Express)."
+    "fr": "Mission Bassin Minier – data.gouv.fr / Géo2France, Licence Ouverte 2.0 ; API Géo (IGN Admin Express)."
     " Copie du 21 août 2026. Dessin : Lampisterie.",
     "en": "Mission Bassin Minier – data.gouv.fr / Géo2France, Licence Ouverte 2.0; API Géo (IGN Admin Express)."
     " Copy of 21 August 2026. Drawing: Lampisterie.",
