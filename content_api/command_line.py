@@ -205,3 +205,17 @@ def _json_value(value: Any) -> Any:
     if isinstance(value, Path):
         return str(value)
     raise TypeError(f"expected a JSON value, got {type(value).__name__}")
+
+
+@contextmanager
+def counting(*, quiet: bool = False) -> Iterator[Callable[[str, int, int], None]]:
+    """A line that counts, when a person watches."""
+    if quiet or not sys.stderr.isatty():
+        yield lambda _what, _done, _all: None
+        return
+
+    def show(what: str, done: int, total: int) -> None:
+        if done == total or done % 25 == 0:
+            click.echo(f"\r{what}: {done} of {total} ", nl=done == total, err=True)
+
+    yield show

@@ -18,7 +18,8 @@ from content_api.accounts.models import User, UserGrant
 from content_api.accounts.passwords import make_password
 from content_api.accounts.rules import SYSTEM, Grant
 from content_api.accounts.service import create_user, find_user
-from content_api.database import open_engine, utc_now, write_session
+from content_api.command_line import counting
+from content_api.database import open_engine, read_session, utc_now, write_session
 from content_api.problems import Conflict
 from content_api.settings import Settings, SettingsError, prepare_data_dir
 
@@ -126,18 +127,22 @@ def _ensure_admin(session: Session, name: str, given: str | None) -> str | None:
 
 
 def _load_sample(settings: Settings, engine: Engine, say: Callable[[str], None]) -> None:
-    from content_api.content.collection import import_collection
+    from content_api.content.collection import import_collection, prepare_import
     from content_api.content.models import Entry
     from content_api.packages.publish import publish_release
     from content_api.packages.service import list_packages, live_number
 
-    with write_session(engine) as session:
+    with read_session(engine) as session:
+        # Only into an empty database: a second start must not undo what was changed since.
         empty = not session.scalar(select(func.count()).select_from(Entry))
-        if empty:
-            # Only into an empty database: a second start must not undo what was changed since.
-            say("Loading the sample collection …")
-            import_collection(session, SYSTEM, settings, sample_dir())
-    with write_session(engine) as session:
+    if empty:
+        say("Loading the sample collection …")
+        with counting() as progress:
+            with read_session(engine) as session:
+                ready = prepare_import(session, settings, sample_dir(), progress=progress)
+            with write_session(engine) as session:
+                import_collection(session, SYSTEM, settings, ready, progress=progress)
+    with read_session(engine) as session:
         waiting = [
             package.slug
             for package in list_packages(session)

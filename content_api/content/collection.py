@@ -54,6 +54,14 @@ Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
+class ReadyImport:
+    """A collection read and checked, and its new files by asset id, encoded."""
+
+    collection: Collection
+    files: Mapping[str, media.ReadyFile]
+
+
+@dataclass(frozen=True, slots=True)
 class Imported:
     """What an import changed; `unchanged` entries were there already as the files say them."""
 
@@ -64,30 +72,62 @@ class Imported:
     packages: int
 
 
-def import_collection(
+def prepare_import(
     session: Session,
-    actor: Actor,
     settings: Settings,
     root: Path,
     *,
     progress: Progress = lambda _what, _done, _all: None,
+) -> ReadyImport:
+    """Read and check the collection in `root`, and encode those of its files that are new.
+
+    It only reads the database: encoding takes minutes, and a writer on SQLite keeps
+    every other one waiting.
+
+    Raises:
+        CollectionRefused: a file says something that cannot be.
+        TypesRefused: a content type is broken.
+        ContentError: an asset's file is refused.
+    """
+    collection = read_collection(root, _merged_types(settings, root))
+    _check_against_database(session, collection)
+    files = {
+        entry.id: collection.root / entry.asset_file
+        for entry in collection.entries.values()
+        if entry.asset_file is not None
+    }
+    ready = media.encode_files(
+        session,
+        files,
+        settings=settings,
+        progress=lambda done, total: progress("assets", done, total),
+    )
+    return ReadyImport(collection, ready)
+
+
+def import_collection(
+    session: Session,
+    actor: Actor,
+    settings: Settings,
+    ready: ReadyImport,
+    *,
+    progress: Progress = lambda _what, _done, _all: None,
 ) -> Imported:
-    """Bring database and files to what the collection in `root` says.
+    """Bring database and files to what a prepared collection says.
 
     Entries the collection does not have are left alone.
 
     Raises:
-        CollectionRefused: a file says something that cannot be; nothing was touched.
-        TypesRefused: a content type is broken; nothing was touched.
-        ContentError: an asset's file is refused; the caller's transaction takes all back.
+        CollectionRefused: the database has changed since and no longer takes it; nothing was
+            touched.
     """
     authorise(actor, "entry.write")
-    types = _merged_types(settings, root)
-    collection = read_collection(root, types)
+    collection = ready.collection
     _check_against_database(session, collection)
     languages_service.put_languages(session, actor, collection.languages)
     report = _import_entries(session, actor, collection, progress)
-    assets = _import_assets(session, actor, settings, collection, progress)
+    media.attach_files(session, actor, ready.files)
+    assets = len(ready.files)
     changed_packages = _import_packages(session, actor, collection)
     _place_files(settings, collection)
     record(
@@ -252,25 +292,6 @@ def _import_claims(session: Session, actor: Actor, entry: EntryFile, revision: R
             )
         )
     session.flush()
-
-
-def _import_assets(
-    session: Session, actor: Actor, settings: Settings, collection: Collection, progress: Progress
-) -> int:
-    files = {
-        entry.id: collection.root / entry.asset_file
-        for entry in collection.entries.values()
-        if entry.asset_file is not None
-    }
-    if not files:
-        return 0
-    return media.import_files(
-        session,
-        actor,
-        files,
-        settings=settings,
-        progress=lambda done, total: progress("assets", done, total),
-    )
 
 
 def _import_packages(session: Session, actor: Actor, collection: Collection) -> int:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import click
 
 from content_api.accounts.rules import SYSTEM
-from content_api.command_line import json_option, print_json, reading, with_settings, writing
+from content_api.command_line import (
+    counting,
+    json_option,
+    print_json,
+    reading,
+    with_settings,
+    writing,
+)
 from content_api.settings import Settings
 
 _FOLDER = click.Path(path_type=Path, file_okay=False)
@@ -32,10 +35,13 @@ def import_files(settings: Settings, folder: Path, as_json: bool) -> None:
 
     A server that is running takes new content types when it is started again.
     """
-    from content_api.content.collection import import_collection
+    from content_api.content.collection import import_collection, prepare_import
 
-    with _progress(quiet=as_json) as progress, writing(settings) as session:
-        report = import_collection(session, SYSTEM, settings, folder, progress=progress)
+    with counting(quiet=as_json) as progress:
+        with reading(settings) as session:
+            ready = prepare_import(session, settings, folder, progress=progress)
+        with writing(settings) as session:
+            report = import_collection(session, SYSTEM, settings, ready, progress=progress)
     if as_json:
         print_json(asdict(report))
         return
@@ -54,7 +60,7 @@ def export_files(settings: Settings, folder: Path, as_json: bool) -> None:
     """Write everything to DIR: new, empty, or an earlier export."""
     from content_api.content.collection import export_collection
 
-    with _progress(quiet=as_json) as progress, reading(settings) as session:
+    with counting(quiet=as_json) as progress, reading(settings) as session:
         count = export_collection(session, settings, folder, progress=progress)
     if as_json:
         print_json({"entries": count, "folder": str(folder)})
@@ -74,18 +80,4 @@ def reindex(settings: Settings) -> None:
     click.echo(f"Rebuilt the index of {count} entries.")
 
 
-@contextmanager
-def _progress(*, quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
-    """A line that counts, when a person watches."""
-    if quiet or not sys.stderr.isatty():
-        yield lambda _what, _done, _all: None
-        return
-
-    def show(what: str, done: int, total: int) -> None:
-        if done == total or done % 25 == 0:
-            click.echo(f"\r{what}: {done} of {total} ", nl=done == total, err=True)
-
-    yield show
-
-
-commands: list[Any] = [collection]
+commands: list[click.Command] = [collection]

@@ -27,7 +27,7 @@ from content_api.database import utc_now
 from content_api.media.images import RECIPE
 from content_api.media.intake import Readable
 from content_api.media.models import Asset, Rendition
-from content_api.media.prepare import Prepared, prepare, prepare_path, prepare_paths
+from content_api.media.prepare import Prepared, prepare, prepare_paths
 from content_api.packages.source import AssetFacts, RenditionFacts
 from content_api.problems import Conflict, NotFound, Refused
 from content_api.repository.store import hash_file
@@ -150,50 +150,43 @@ def attach_file(
     return asset
 
 
-def import_file(
-    session: Session, actor: Actor, asset_id: str, path: Path, *, settings: Settings | None = None
-) -> Asset:
-    """Give an asset the file at `path`, making the asset (and its entry) if there is none.
+@dataclass(frozen=True, slots=True)
+class ReadyFile:
+    """A file judged, encoded and stored, waiting for its rows; and what it was called."""
 
-    A file that the asset already has costs one reading of it.
-
-    Raises:
-        TooLarge, TypeNotAccepted, FileDamaged: the file is refused.
-        OSError: it cannot be read.
-    """
-    asset = _ensure_asset(session, actor, asset_id)
-    if _holds(settings or current_settings(), asset, path):
-        return asset
-    ready = prepare_path(settings or current_settings(), path)
-    return attach_file(session, actor, asset_id, ready, path.name)
+    prepared: Prepared
+    filename: str
 
 
-def import_files(
+def encode_files(
     session: Session,
-    actor: Actor,
     files: Mapping[str, Path],
     *,
-    settings: Settings | None = None,
+    settings: Settings,
     progress: Callable[[int, int], None] | None = None,
-) -> int:
-    """`import_file` for many, by asset id, encoding several at once; how many were new.
+) -> dict[str, ReadyFile]:
+    """Encode those of `files` (by asset id) that their assets do not hold yet, several at once.
 
-    `progress` is told how many of the new files are done, and how many there are.
+    It only reads the database. `progress` is told how many are done, and how many there are.
 
     Raises:
-        As `import_file`; the message begins with the file's name.
+        TooLarge, TypeNotAccepted, FileDamaged: a file is refused; the message begins with its name.
+        OSError: one cannot be read.
     """
-    chosen = settings or current_settings()
     new = {
         asset_id: path
         for asset_id, path in files.items()
-        if not _holds(chosen, session.get(Asset, asset_id), path)
+        if not _holds(settings, session.get(Asset, asset_id), path)
     }
-    ready = prepare_paths(chosen, new, progress=progress)
-    for asset_id, path in new.items():
+    made = prepare_paths(settings, new, progress=progress)
+    return {asset_id: ReadyFile(made[asset_id], path.name) for asset_id, path in new.items()}
+
+
+def attach_files(session: Session, actor: Actor, files: Mapping[str, ReadyFile]) -> None:
+    """Give assets the files that `encode_files` made, making assets that are missing."""
+    for asset_id, ready in files.items():
         _ensure_asset(session, actor, asset_id)
-        attach_file(session, actor, asset_id, ready[asset_id], path.name)
-    return len(new)
+        attach_file(session, actor, asset_id, ready.prepared, ready.filename)
 
 
 def get_asset(session: Session, asset_id: str) -> Asset:
@@ -394,12 +387,12 @@ __all__ = [
     "Rights",
     "assets_for_release",
     "attach_file",
+    "attach_files",
     "clean_filename",
     "create_asset",
     "delete_asset",
+    "encode_files",
     "get_asset",
-    "import_file",
-    "import_files",
     "list_assets",
     "original_file",
     "rendition_file",

@@ -14,7 +14,7 @@ from sqlalchemy import func, select
 from content_api.accounts.rules import SYSTEM
 from content_api.cli import main
 from content_api.content.claims import translation_status
-from content_api.content.collection import export_collection, import_collection
+from content_api.content.collection import export_collection, import_collection, prepare_import
 from content_api.content.collection_files import entry_text, package_text, read_collection
 from content_api.content.models import Approval, Entry, Revision
 from content_api.content.service import save_entry
@@ -137,7 +137,8 @@ def source(tmp_path):
 
 def bring(engine, settings, root):
     with write_session(engine) as session:
-        return import_collection(session, SYSTEM, settings, root)
+        ready = prepare_import(session, settings, root)
+        return import_collection(session, SYSTEM, settings, ready)
 
 
 def take(engine, settings, root):

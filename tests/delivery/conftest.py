@@ -20,7 +20,7 @@ from content_api.content.models import Entry
 from content_api.content.service import approve, create_entry, save_entry
 from content_api.database import write_session
 from content_api.languages.models import Language
-from content_api.media.service import import_file
+from content_api.media.service import attach_files, encode_files
 from content_api.packages.publish import publish_release
 from content_api.packages.service import save_package
 from content_api.repository.service import init_repository
@@ -122,7 +122,8 @@ def _fill(session: Session, settings: Settings) -> None:
     session.flush()
     photo = settings.data_dir / "crane.jpg"
     photo.write_bytes(picture(900, 600).jpegsave_buffer())
-    import_file(session, SYSTEM, "crane-photo", photo, settings=settings)
+    ready = encode_files(session, {"crane-photo": photo}, settings=settings)
+    attach_files(session, SYSTEM, ready)
     operations = [
         put("alt", "fr", "Une grue"),
         put("credit", "fr", "Photo A. Lampe"),

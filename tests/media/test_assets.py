@@ -310,9 +310,11 @@ def test_importing_again_does_no_work_and_heals_lost_files(
 
     def load() -> int:
         with app.app_context(), write(app) as session:
-            return service.import_files(
-                session, SYSTEM, files, progress=lambda *both: told.append(both)
+            ready = service.encode_files(
+                session, files, settings=settings, progress=lambda *both: told.append(both)
             )
+            service.attach_files(session, SYSTEM, ready)
+            return len(ready)
 
     assert load() == 3
     assert told == [(1, 3), (2, 3), (3, 3)]
@@ -329,7 +331,7 @@ def test_importing_a_bad_file_names_it_and_keeps_none(
     files = {"good": tmp_path / "good.jpg", "bad": tmp_path / "bad.jpg"}
     refused = pytest.raises(TypeNotAccepted, match=r"bad\.jpg: The file is a ZIP")
     with app.app_context(), refused, write(app) as session:
-        service.import_files(session, SYSTEM, files)
+        service.encode_files(session, files, settings=settings)
     with write(app) as session, pytest.raises(NotFound):
         service.get_asset(session, "good")
 

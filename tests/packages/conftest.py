@@ -22,7 +22,7 @@ from content_api.content.service import approve, create_entry, save_entry
 from content_api.content.types import ContentTypes, load_types
 from content_api.database import open_engine, write_session
 from content_api.languages.models import Language
-from content_api.media.service import import_file
+from content_api.media.service import attach_files, encode_files
 from content_api.packages.models import Release
 from content_api.packages.publish import publish_release
 from content_api.packages.service import get_package, save_package
@@ -112,7 +112,8 @@ def fill(session: Session, settings: Settings, types: ContentTypes) -> None:
     picture = settings.data_dir / "crane.png"
     image = (pyvips.Image.gaussnoise(64, 48) + 128).cast("uchar")
     image.write_to_file(str(picture))
-    import_file(session, SYSTEM, "crane-photo", picture, settings=settings)
+    ready = encode_files(session, {"crane-photo": picture}, settings=settings)
+    attach_files(session, SYSTEM, ready)
     operations = [
         {"op": "set", "path": "alt", "scope": "fr", "value": "Une grue"},
         {"op": "set", "path": "credit", "scope": "fr", "value": "H."},
