@@ -21,6 +21,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import NoReturn
 from urllib.error import URLError
 from urllib.request import urlopen
 
@@ -85,15 +86,10 @@ def run_demo(
             say("Ready: the server answered, the device holds a verified release.")
             return
         with _running(_kiosk_command("run", kiosk_dir, addresses), "kiosk") as kiosk:
-            _wait_until_answers(addresses.kiosk, kiosk, "kiosk")
-            say("")
-            say(f"  Server   {addresses.server}/          API {addresses.server}/api/docs")
-            say(f"  Player   {addresses.kiosk}")
-            say("")
-            say("The player goes on without the server. Ctrl-C stops both.")
-            if sys.stdout.isatty():
-                webbrowser.open(addresses.kiosk)
-            _wait_for_children({"server": server, "kiosk": kiosk}, say)
+            try:
+                _play(addresses, server, kiosk, say)
+            except KeyboardInterrupt:
+                say("Stopping …")
 
 
 def _prepare_server(settings: Settings, say: Callable[[str], None]) -> None:
@@ -227,14 +223,25 @@ def _wait_until_answers(url: str, child: subprocess.Popen[bytes], name: str) -> 
     raise DemoError(f"the {name} did not answer at {url} within {START_TIMEOUT:.0f} s")
 
 
-def _wait_for_children(
-    children: dict[str, subprocess.Popen[bytes]], say: Callable[[str], None]
-) -> None:
-    try:
-        while True:
-            for name, child in children.items():
-                if child.poll() is not None:
-                    raise DemoError(f"the {name} stopped with exit code {child.returncode}")
-            time.sleep(0.3)
-    except KeyboardInterrupt:
-        say("Stopping …")
+def _play(
+    addresses: Addresses,
+    server: subprocess.Popen[bytes],
+    kiosk: subprocess.Popen[bytes],
+    say: Callable[[str], None],
+) -> NoReturn:
+    _wait_until_answers(addresses.kiosk, kiosk, "kiosk")
+    say("")
+    say(f"  Kiosk player   {addresses.kiosk}")
+    say(f"  Server         {addresses.server}/api/docs")
+    say(f"                 {addresses.server}/play/{DEMO_PACKAGE}/  (the same player on the web)")
+    say("")
+    say("The player goes on without the server. Ctrl-C stops both.")
+    if sys.stdout.isatty():
+        webbrowser.open(addresses.kiosk)
+    told = False
+    while kiosk.poll() is None:
+        if server.poll() is not None and not told:
+            say("The server has stopped. The player goes on; Ctrl-C stops it.")
+            told = True
+        time.sleep(0.3)
+    raise DemoError(f"the kiosk stopped with exit code {kiosk.returncode}")

@@ -9,6 +9,9 @@ import signal
 import socket
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -175,28 +178,58 @@ def test_without_a_server_a_sync_says_so_by_its_exit_code_and_the_device_plays_o
     assert (status, release["package"]) == (200, "meiji-tablet")
 
 
-def test_ctrl_c_stops_server_and_kiosk_and_leaves_no_process(demo: Demo, tmp_path: Path) -> None:
-    mine = copy_demo(demo, tmp_path)
-    command = [sys.executable, "-m", "content_api.cli"]
+@contextmanager
+def playing_demo(demo: Demo) -> Iterator[subprocess.Popen[bytes]]:
+    """The whole demo, from when its player answers; ended the hard way if the test did not."""
     child = subprocess.Popen(
-        [*command, *demo_arguments(mine.data, mine.port, mine.kiosk_port)],
+        [
+            *(sys.executable, "-m", "content_api.cli"),
+            *demo_arguments(demo.data, demo.port, demo.kiosk_port),
+        ],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         start_new_session=True,
     )
     try:
-        wait_for(f"http://127.0.0.1:{mine.kiosk_port}/release.json", child)
+        wait_for(f"http://127.0.0.1:{demo.kiosk_port}/release.json", child)
+        yield child
+    finally:
+        if child.poll() is None:
+            os.killpg(child.pid, signal.SIGKILL)
+            child.communicate()
+
+
+def test_ctrl_c_stops_server_and_kiosk_and_leaves_no_process(demo: Demo, tmp_path: Path) -> None:
+    with playing_demo(copy_demo(demo, tmp_path)) as child:
         child.send_signal(signal.SIGINT)
         _, errors = child.communicate(timeout=60)
         assert child.returncode == 0, errors
         assert b"Traceback" not in errors
         with pytest.raises(ProcessLookupError):
             os.killpg(child.pid, 0)
-    finally:
-        if child.poll() is None:
-            os.killpg(child.pid, signal.SIGKILL)
-            child.communicate()
+
+
+def test_the_demo_plays_on_when_its_server_is_stopped(demo: Demo, tmp_path: Path) -> None:
+    mine = copy_demo(demo, tmp_path)
+    with playing_demo(mine) as child:
+        children = Path(f"/proc/{child.pid}/task/{child.pid}/children").read_text().split()
+        server = next(
+            int(pid) for pid in children if b"serve" in Path(f"/proc/{pid}/cmdline").read_bytes()
+        )
+        os.kill(server, signal.SIGTERM)
+        while (
+            Path(f"/proc/{server}/cmdline").exists()
+            and Path(f"/proc/{server}/cmdline").read_bytes()
+        ):
+            time.sleep(0.05)
+        time.sleep(1)
+        assert child.poll() is None
+        status, release = call("GET", f"http://127.0.0.1:{mine.kiosk_port}/release.json")
+        assert (status, release["package"]) == (200, "meiji-tablet")
+        child.send_signal(signal.SIGINT)
+        child.communicate(timeout=60)
+        assert child.returncode == 0
 
 
 @pytest.mark.parametrize("option", ["--port", "--kiosk-port"])
