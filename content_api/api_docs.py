@@ -10,7 +10,10 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from flask import Blueprint, current_app, render_template
+from flask import Blueprint, current_app, redirect, render_template, url_for
+from werkzeug.wrappers import Response
+
+front_door = Blueprint("front-door", __name__)
 
 api_docs = Blueprint(
     "api-docs-page",
@@ -38,6 +41,12 @@ class Operation:
     parameters: tuple[tuple[str, str, str], ...]
     body: tuple[tuple[str, str], ...]
     responses: tuple[tuple[str, str, str], ...]
+
+
+@front_door.get("/")
+def show_front_door() -> Response:
+    """Lead whoever opens the server's bare address to what can be read there."""
+    return redirect(url_for("api-docs-page.show_docs"))
 
 
 @api_docs.get("/docs")

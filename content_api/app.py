@@ -54,6 +54,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     database.init_app(app, settings.database_url)
     problems.init_app(app)
     app.register_blueprint(health.health)
+    app.register_blueprint(api_docs.front_door)
     app.register_blueprint(api_docs.api_docs)
     api = Api(app, spec_kwargs={"servers": [{"url": settings.public_url or "/"}]})
     for feature in (*API_FEATURES, "repository"):

@@ -40,6 +40,7 @@ from content_api.content.models import Claim, Entry, Revision
 from content_api.content.service import put_document
 from content_api.content.translation import text_hash
 from content_api.content.types import ContentTypes, load_types
+from content_api.content.values import reference_fault
 from content_api.content.yaml_files import YamlRefused, read_yaml
 from content_api.languages import service as languages_service
 from content_api.media import service as media
@@ -238,16 +239,10 @@ def _check_references(types: ContentTypes, entry: EntryFile, known: Mapping[str,
         declared = field_at(types, kind, flat, path)
         if declared is None or declared.kind not in REFERENCE_KINDS or value is None:
             continue
-        allowed = ("asset",) if declared.kind in ("asset", "assets") else declared.of
         for to_id in [value] if isinstance(value, str) else value:
-            if to_id not in known or (allowed and known[to_id] not in allowed):
-                got = (
-                    f"{to_id}, a {known[to_id]}"
-                    if to_id in known
-                    else f"{to_id}, which is not there"
-                )
-                expected = " or ".join(allowed) or "entry"
-                raise CollectionRefused(f"{entry.shown}: {path}: expected a {expected}, got {got}")
+            fault = reference_fault(declared, to_id, known.get(to_id))
+            if fault is not None:
+                raise CollectionRefused(f"{entry.shown}: {path}: {fault}")
 
 
 def _import_entries(

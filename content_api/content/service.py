@@ -40,7 +40,7 @@ from content_api.content.document import (
 from content_api.content.index import REFERENCE_KINDS, update_index
 from content_api.content.models import ContentTypeVersion, Entry, Reference, Revision
 from content_api.content.types import ContentType, ContentTypes, content_types
-from content_api.content.values import ValueRefused, clean_text
+from content_api.content.values import ValueRefused, clean_text, reference_fault
 from content_api.database import utc_now
 from content_api.languages.models import Language
 from content_api.packages.models import Package
@@ -539,11 +539,9 @@ def _check_references(
         found.update(rows.all())
     for to_id in ids:
         for pair, field in named[to_id]:
-            allowed = ("asset",) if field.kind in ("asset", "assets") else field.of
-            actual = found.get(to_id)
-            if actual is None or (allowed and actual not in allowed):
-                got = f"{to_id}, a {actual}" if actual else f"{to_id}, which does not exist"
-                message = f"{pair[0]}: expected a {' or '.join(allowed) or 'entry'}, got {got}"
+            fault = reference_fault(field, to_id, found.get(to_id))
+            if fault is not None:
+                message = f"{pair[0]}: {fault}"
                 error = {"pointer": f"/{pair[0]}", "scope": pair[1], "code": "invalid"}
                 raise Refused(f"{message}.", errors=[{**error, "message": message}])
 

@@ -305,3 +305,16 @@ _CLEANERS: Mapping[str, Callable[[Field, Any], Any]] = {
     "references": _ids,
     "blocks": _no_value,
 }
+
+
+def reference_fault(field: Field, to_id: str, actual: str | None) -> str | None:
+    """What is wrong with a field naming `to_id`, an entry of type `actual` (None: there is none).
+
+    None when the field takes it.
+    """
+    allowed = ("asset",) if field.kind in ("asset", "assets") else field.of
+    if actual is not None and (not allowed or actual in allowed):
+        return None
+    expected = f"an entry of type {' or '.join(allowed)}" if allowed else "an entry"
+    got = f"of type {actual}" if actual is not None else "which does not exist"
+    return f"expected {expected}, got {to_id}, {got}"

@@ -104,3 +104,8 @@ def test_the_docs_page_lists_every_operation_and_needs_nothing_from_elsewhere(
     policy = response.headers["Content-Security-Policy"]
     assert policy.startswith("default-src 'self'; style-src 'self';")
     assert "unsafe" not in policy
+
+
+def test_the_bare_address_leads_to_what_can_be_read_there(client: FlaskClient) -> None:
+    response = client.get("/")
+    assert (response.status_code, response.headers["Location"]) == (302, "/api/docs")

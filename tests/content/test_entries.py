@@ -222,9 +222,13 @@ def test_an_entry_in_a_package_is_used(content, types, place):
 
 
 def test_a_reference_must_name_something_of_the_right_type(content, types, place):
-    with pytest.raises(Refused, match="near: expected a place, got nowhere, which does not exist"):
+    with pytest.raises(
+        Refused, match="near: expected an entry of type place, got nowhere, which does not exist"
+    ):
         save_entry(content, SYSTEM, "port", 1, [put("near", "*", ["nowhere"])], types=types)
-    with pytest.raises(Refused, match="image: expected a asset, got port, a place"):
+    with pytest.raises(
+        Refused, match="image: expected an entry of type asset, got port, of type place"
+    ):
         save_entry(content, SYSTEM, "port", 1, [put("image", "*", "port")], types=types)
     assert not content.scalars(select(Reference)).all()
 

@@ -127,7 +127,10 @@ function settle({ place, scroll = 0, quiet, anchor }) {
       if (playing) media.play().catch(() => {})
     }
     if (media && media.readyState >= HTMLMediaElement.HAVE_METADATA) resume()
-    else media?.addEventListener('loadedmetadata', resume, { once: true })
+    else if (media) {
+      media.addEventListener('loadedmetadata', resume, { once: true })
+      media.preload = 'metadata'
+    }
   }
 }
 

@@ -45,7 +45,9 @@ export function indexLetter(key, language) {
 /** @param {Context} context @param {Entry[]} entries @param {unknown} _section @param {Record<string, string>} query */
 export function glossaryView(context, entries, _section, query) {
   const { library } = context
-  const sorted = [...entries].sort((a, b) => library.collator.compare(library.sortKey(a), library.sortKey(b)))
+  // Words shown in another language come last: nobody looks for them under its letters.
+  const foreign = (/** @type {Entry} */ entry) => Number(library.titleLanguage(entry) !== library.language.tag)
+  const sorted = [...entries].sort((a, b) => foreign(a) - foreign(b) || library.collator.compare(library.sortKey(a), library.sortKey(b)))
   const letters = h('ul.letters__list', { role: 'list' })
   const body = h('div.terms')
   const fill = (/** @type {string} */ domain) => {
