@@ -95,7 +95,7 @@ def test_search_finds_a_two_character_japanese_word_offline(kiosk: str, browser:
     page.goto(f"{kiosk}/#/ja/search")
     page.get_by_role("searchbox").fill("炭鉱")
     page.get_by_role("searchbox").press("Enter")
-    page.wait_for_function("() => document.querySelectorAll('main a[href*=\"/entry/\"]').length > 0")
+    page.locator("main a[href*='/entry/']").first.wait_for()
     assert watched.failed == []
 
 
