@@ -41,6 +41,11 @@ VENUE_NAME = "Demo venue"
 DEMO_PACKAGE = "meiji-tablet"
 
 
+# -P: a checkout in the current folder must not stand in for what is installed; it lacks the
+# files that a build adds to the player.
+_PYTHON = (sys.executable, "-P", "-m")
+
+
 class DemoError(ContentError):
     """The demo cannot go on; the message says what to change."""
 
@@ -139,7 +144,7 @@ def _invite(settings: Settings) -> str:
 
 def _server_command(settings: Settings, addresses: Addresses) -> list[str]:
     return [
-        *(sys.executable, "-m", "content_api.cli", "serve"),
+        *(*_PYTHON, "content_api.cli", "serve"),
         *("--data-dir", str(settings.data_dir)),
         *("--host", "127.0.0.1", "--port", str(addresses.port)),
     ]
@@ -147,16 +152,23 @@ def _server_command(settings: Settings, addresses: Addresses) -> list[str]:
 
 def _kiosk_command(action: str, kiosk_dir: Path, addresses: Addresses) -> list[str]:
     return [
-        *(sys.executable, "-m", "kiosk_client.cli", action),
+        *(*_PYTHON, "kiosk_client.cli", action),
         *("--data-dir", str(kiosk_dir), "--port", str(addresses.kiosk_port)),
     ]
 
 
 def _run_kiosk(arguments: Sequence[str], kiosk_dir: Path, what: str) -> None:
-    command = [sys.executable, "-m", "kiosk_client.cli", *arguments, "--data-dir", str(kiosk_dir)]
-    found = subprocess.run(command, check=False)
+    command = [*_PYTHON, "kiosk_client.cli", *arguments, "--data-dir", str(kiosk_dir)]
+    found = subprocess.run(command, env=_environment(), check=False)
     if found.returncode:
         raise DemoError(f"could not {what}: kiosk-client ended with exit code {found.returncode}")
+
+
+def _environment() -> dict[str, str]:
+    # The children run the very code that runs here, installed or not.
+    here = str(Path(__file__).parent.parent)
+    paths = [here, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
 
 
 def _check_ports(addresses: Addresses) -> None:
@@ -176,7 +188,7 @@ def _check_ports(addresses: Addresses) -> None:
 
 @contextmanager
 def _running(command: Sequence[str], name: str) -> Iterator[subprocess.Popen[bytes]]:
-    child = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+    child = subprocess.Popen(command, env=_environment(), stdin=subprocess.DEVNULL)
     try:
         yield child
     finally:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+import content_api as content_api_package
 from package_format.manifest import parse_manifest, select_files
 from tests.e2e.conftest import (
     Demo,
@@ -58,6 +59,28 @@ def test_a_second_demo_finds_its_data_and_makes_nothing_again(demo: Demo, tmp_pa
     assert found.returncode == 0, found.stderr[-3000:]
     after = sorted(path.name for path in (mine.data / "repository").rglob("*.targets.json"))
     assert after == before
+
+
+def test_a_checkout_in_the_current_folder_does_not_stand_in_for_what_is_installed(
+    demo: Demo, tmp_path: Path
+) -> None:
+    mine = copy_demo(demo, tmp_path)
+    for package in ("content_api", "kiosk_client"):
+        decoy = tmp_path / "here" / package / "__init__.py"
+        decoy.parent.mkdir(parents=True)
+        decoy.write_text("raise SystemExit('the decoy was imported')\n")
+    found = subprocess.run(
+        [
+            *(sys.executable, "-P", "-m", "content_api.cli"),
+            *(*demo_arguments(mine.data, mine.port, mine.kiosk_port), "--once"),
+        ],
+        cwd=tmp_path / "here",
+        env={**os.environ, "PYTHONPATH": str(Path(content_api_package.__file__).parent.parent)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert found.returncode == 0, found.stderr
 
 
 def test_every_sample_package_has_a_live_release(demo: Demo) -> None:

@@ -144,7 +144,9 @@ def test_a_sound_goes_on_where_it_was_when_the_language_changes(visit: Visit) ->
     page.click('[data-part="language"]')
     page.get_by_role("button", name="日本語").click()
     expect(page.locator("h1")).to_contain_text("ロース")
-    page.wait_for_function("() => Math.abs(document.querySelector('audio').currentTime - 1.5) < 0.2")
+    page.wait_for_function(
+        "() => Math.abs(document.querySelector('audio').currentTime - 1.5) < 0.2"
+    )
     shown = page.locator("audio").evaluate(
         "a => [...a.textTracks].filter(t => t.mode !== 'disabled').map(t => t.language)"
     )
