@@ -68,6 +68,8 @@ def main(ctx: click.Context, data_dir: Path | None, debug: bool) -> None:
     # Libraries log addresses and headers at DEBUG; headers hold the token.
     for name in ("urllib3", "tuf", "waitress"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    # A browser opens six connections at once: a request that waits for a thread is no fault.
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)
 
 
 def _data(ctx: click.Context, *, create: bool = False) -> DataDir:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
+from tests.conftest import missing
 from tests.player.conftest import PLAYER, VENDOR, visiting
 from tests.player.release import write_release
 from tests.player.server import Site, serve
@@ -97,7 +98,7 @@ def test_a_large_picture_opens_in_the_deep_zoom_viewer_and_moves_without_a_drag(
     browser: Browser, site: Site
 ) -> None:
     if not (VENDOR / "openseadragon").is_dir():
-        pytest.skip("openseadragon is not fetched (python -m kiosk_client.assets)")
+        missing("openseadragon (python -m kiosk_client.assets)")
     with visiting(browser, site) as visit:
         page = visit.open("#/fr/entry/loos")
         page.locator(".gallery .figure__open").nth(1).click()
