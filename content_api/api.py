@@ -17,11 +17,12 @@ from datetime import UTC
 from functools import wraps
 from http import HTTPStatus
 from typing import Any, TypeVar
+from zoneinfo import available_timezones
 
 import flask_smorest
 from flask import Request, Response, make_response, request
 from flask.views import MethodView
-from marshmallow import EXCLUDE, Schema, fields, validate
+from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
 from webargs import core
 from webargs.flaskparser import FlaskParser, is_json_request
 from werkzeug.routing import IntegerConverter
@@ -36,6 +37,8 @@ from content_api.problems import (
     handle_http_exception,
 )
 from content_api.strict_json import JSONRefused, kept_text, parse_json
+from package_format.languages import is_language_tag
+from package_format.layout import is_slug
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -303,6 +306,24 @@ def operation_id(method: str, rule: str) -> str:
     return "_".join([method, *re.findall(r"[A-Za-z0-9]+", path)])
 
 
+def check_slug(value: str) -> None:
+    """A validator: words of a-z0-9 joined by `-`, as entries, packages and devices are named."""
+    if not is_slug(value):
+        raise ValidationError(f"Expected words of a-z0-9 joined by -, got {value[:80]!r}.")
+
+
+def check_tag(value: str) -> None:
+    """A validator: a language tag (BCP 47)."""
+    if not is_language_tag(value):
+        raise ValidationError(f"Expected a language tag such as fr or zh-Hans, got {value[:40]!r}.")
+
+
+def check_timezone(value: str) -> None:
+    """A validator: a time zone of the IANA database."""
+    if value not in available_timezones():
+        raise ValidationError(f"Expected a time zone such as Asia/Tokyo, got {value[:64]!r}.")
+
+
 def encode_cursor(key: Sequence[Any]) -> str:
     """An opaque cursor for the last row's sort key."""
     raw = json.dumps(list(key), ensure_ascii=False).encode()
@@ -384,6 +405,9 @@ __all__ = [
     "ProblemSchema",
     "WireSchema",
     "access_of",
+    "check_slug",
+    "check_tag",
+    "check_timezone",
     "decode_cursor",
     "encode_cursor",
     "expected_version",

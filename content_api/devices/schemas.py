@@ -3,33 +3,23 @@
 from __future__ import annotations
 
 from typing import Any
-from zoneinfo import available_timezones
 
 from marshmallow import EXCLUDE, ValidationError, fields, validate
 
-from content_api.api import AnswerSchema, PageQuery, WireSchema
+from content_api.api import (
+    AnswerSchema,
+    PageQuery,
+    WireSchema,
+    check_slug,
+    check_tag,
+    check_timezone,
+)
 from package_format.canonical import canonical_json
-from package_format.languages import is_language_tag
-from package_format.layout import CHANNELS, is_slug
+from package_format.layout import CHANNELS
 from package_format.manifest import PROFILES
 
 FAULTS = 50
 """A heartbeat names at most this many faults."""
-
-
-def _slug(value: str) -> None:
-    if not is_slug(value):
-        raise ValidationError(f"Expected words of a-z0-9 joined by -, got {value[:80]!r}.")
-
-
-def _tag(value: str) -> None:
-    if not is_language_tag(value):
-        raise ValidationError(f"Expected a language tag such as fr or zh-Hans, got {value[:40]!r}.")
-
-
-def _timezone(value: str) -> None:
-    if value not in available_timezones():
-        raise ValidationError(f"Expected a time zone such as Asia/Tokyo, got {value[:64]!r}.")
 
 
 def _printable(value: str) -> None:
@@ -74,16 +64,16 @@ class VenuePageSchema(AnswerSchema):
 class NewVenueSchema(WireSchema):
     """A venue to add."""
 
-    id = fields.String(validate=_slug)
+    id = fields.String(validate=check_slug)
     name = fields.String(required=True, validate=NAME)
-    timezone = fields.String(load_default="UTC", validate=_timezone)
+    timezone = fields.String(load_default="UTC", validate=check_timezone)
 
 
 class VenueChangeSchema(WireSchema):
     """What may change of a venue."""
 
     name = fields.String(validate=NAME)
-    timezone = fields.String(validate=_timezone)
+    timezone = fields.String(validate=check_timezone)
 
 
 class DeviceSchema(AnswerSchema):
@@ -120,31 +110,31 @@ class DevicePageSchema(AnswerSchema):
 class DeviceQuery(PageQuery):
     """Which devices to list."""
 
-    venue = fields.String(validate=_slug)
+    venue = fields.String(validate=check_slug)
 
 
 class DeviceChangeSchema(WireSchema):
     """What may change of a device."""
 
-    venue = fields.String(validate=_slug)
+    venue = fields.String(validate=check_slug)
     name = fields.String(validate=NAME)
-    package = fields.String(validate=_slug)
+    package = fields.String(validate=check_slug)
     channel = fields.String(validate=validate.OneOf(CHANNELS))
     profile = fields.String(validate=validate.OneOf(PROFILES))
-    languages = fields.List(fields.String(validate=_tag), validate=LANGUAGES)
+    languages = fields.List(fields.String(validate=check_tag), validate=LANGUAGES)
     settings = fields.Dict(keys=fields.String(), validate=_small)
 
 
 class NewDeviceSchema(WireSchema):
     """A device to add; without languages it takes all of its package."""
 
-    id = fields.String(validate=_slug)
-    venue = fields.String(required=True, validate=_slug)
+    id = fields.String(validate=check_slug)
+    venue = fields.String(required=True, validate=check_slug)
     name = fields.String(required=True, validate=NAME)
-    package = fields.String(required=True, validate=_slug)
+    package = fields.String(required=True, validate=check_slug)
     channel = fields.String(load_default="live", validate=validate.OneOf(CHANNELS))
     profile = fields.String(required=True, validate=validate.OneOf(PROFILES))
-    languages = fields.List(fields.String(validate=_tag), validate=LANGUAGES)
+    languages = fields.List(fields.String(validate=check_tag), validate=LANGUAGES)
     settings = fields.Dict(keys=fields.String(), load_default=dict, validate=_small)
 
 
@@ -214,7 +204,7 @@ class _ReportSchema(WireSchema):
 class PlayingSchema(_ReportSchema):
     """A release a device holds."""
 
-    package = fields.String(required=True, validate=_slug)
+    package = fields.String(required=True, validate=check_slug)
     release = fields.Integer(required=True, strict=True, validate=validate.Range(1, 2**31 - 1))
     manifest_sha256 = fields.String(required=True, validate=validate.Regexp(r"^[0-9a-f]{64}\Z"))
 

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from typing import Any
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from marshmallow import ValidationError, fields, validate, validates_schema
 
-from content_api.api import AnswerSchema, FieldErrorSchema, WireSchema
-from package_format.languages import is_language_tag
-from package_format.layout import is_slug
+from content_api.api import (
+    AnswerSchema,
+    FieldErrorSchema,
+    WireSchema,
+    check_slug,
+    check_tag,
+    check_timezone,
+)
 from package_format.manifest import PROFILES
 
 VIEWS = (
@@ -38,21 +43,6 @@ MAX_DEPTH = 3
 MAX_ENTRIES = 5_000
 
 
-def _slug(value: str) -> None:
-    if not is_slug(value):
-        raise ValidationError(f"Expected words of a-z0-9 joined by -, got {value[:80]!r}.")
-
-
-def _tag(value: str) -> None:
-    if not is_language_tag(value):
-        raise ValidationError(f"Expected a language tag such as fr or zh-Hans, got {value[:40]!r}.")
-
-
-def _timezone(value: str) -> None:
-    if value not in available_timezones():
-        raise ValidationError(f"Expected a time zone such as Europe/Paris, got {value[:64]!r}.")
-
-
 def _degrees(value: Any) -> None:
     # Not a Float field: that would turn 50 into 50.0, and an export would differ from its import.
     if type(value) not in (int, float) or not -180 <= value <= 180:
@@ -66,7 +56,7 @@ def _unique(value: list[Any]) -> None:
 
 def _texts(most: int) -> fields.Dict:
     return fields.Dict(
-        keys=fields.String(validate=_tag),
+        keys=fields.String(validate=check_tag),
         values=fields.String(validate=validate.Length(max=most)),
         validate=validate.Length(max=100),
     )
@@ -74,7 +64,8 @@ def _texts(most: int) -> fields.Dict:
 
 def _ids(most: int) -> fields.List:
     return fields.List(
-        fields.String(validate=_slug), validate=validate.And(validate.Length(max=most), _unique)
+        fields.String(validate=check_slug),
+        validate=validate.And(validate.Length(max=most), _unique),
     )
 
 
@@ -95,7 +86,7 @@ class PackageSettingsSchema(WireSchema):
 class LayerSchema(WireSchema):
     """A map layer: a GeoJSON asset and how it is drawn."""
 
-    asset = fields.String(required=True, validate=_slug)
+    asset = fields.String(required=True, validate=check_slug)
     style = fields.String(required=True, validate=validate.OneOf(LAYER_STYLES))
 
 
@@ -120,7 +111,7 @@ class MapSchema(WireSchema):
 class SectionSchema(WireSchema):
     """A section of the tree; it may hold sections."""
 
-    id = fields.String(required=True, validate=_slug)
+    id = fields.String(required=True, validate=check_slug)
     view = fields.String(required=True, validate=validate.OneOf(VIEWS))
     title = _texts(200)
     summary = _texts(2_000)
@@ -133,16 +124,16 @@ class SectionSchema(WireSchema):
 class PackageBodySchema(WireSchema):
     """A package's body: what editors curate."""
 
-    slug = fields.String(validate=_slug)
+    slug = fields.String(validate=check_slug)
     title = _texts(200)
     summary = _texts(2_000)
     credits = _texts(4_000)
     languages = fields.List(
-        fields.String(validate=_tag),
+        fields.String(validate=check_tag),
         required=True,
         validate=validate.And(validate.Length(min=1, max=100), _unique),
     )
-    default_language = fields.String(required=True, validate=_tag)
+    default_language = fields.String(required=True, validate=check_tag)
     profiles = fields.List(
         fields.String(validate=validate.OneOf(PROFILES)),
         required=True,
@@ -150,7 +141,7 @@ class PackageBodySchema(WireSchema):
     )
     theme = fields.Nested(ThemeSchema)
     settings = fields.Nested(PackageSettingsSchema)
-    timezone = fields.String(validate=_timezone)
+    timezone = fields.String(validate=check_timezone)
     map = fields.Nested(MapSchema)
     sections = fields.List(fields.Nested(SectionSchema), validate=validate.Length(max=100))
 
