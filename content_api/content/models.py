@@ -12,12 +12,17 @@ from content_api.database import Base, JSONDocument, UTCDateTime, utc_now
 
 CLAIM_STATES = ("machine", "translated", "reviewed")
 
+REVIEW_STATES = ("waiting", "sent_back")
+
 
 class Entry(Base):
     """A piece of content. What it says is in its revisions; `head_rev` is the newest."""
 
     __tablename__ = "entry"
-    __table_args__ = (Index("ix_entry_type_id", "type", "id"),)
+    __table_args__ = (
+        Index("ix_entry_type_id", "type", "id"),
+        Index("ix_entry_updated_at_id", "updated_at", "id"),
+    )
 
     id: Mapped[str] = mapped_column(String(64), primary_key=True)
     type: Mapped[str] = mapped_column(String(40))
@@ -133,6 +138,85 @@ class Claim(Base):
     note: Mapped[str | None] = mapped_column(String(500))
     by: Mapped[str] = mapped_column(String(64))
     at: Mapped[datetime] = mapped_column(UTCDateTime, default=utc_now)
+
+
+class EntryStatus(Base):
+    """How many texts of an entry's head have which translation status in one language.
+
+    An index that can be rebuilt from units and claims, so that lists need not read them.
+    """
+
+    __tablename__ = "entry_status"
+    __table_args__ = (
+        Index("ix_entry_status_scope_missing", "scope", "missing"),
+        Index("ix_entry_status_scope_outdated", "scope", "outdated"),
+    )
+
+    entry_id: Mapped[str] = mapped_column(
+        ForeignKey("entry.id", ondelete="CASCADE"), primary_key=True
+    )
+    scope: Mapped[str] = mapped_column(String(35), primary_key=True)
+    missing: Mapped[int] = mapped_column(default=0)
+    outdated: Mapped[int] = mapped_column(default=0)
+    machine: Mapped[int] = mapped_column(default=0)
+    translated: Mapped[int] = mapped_column(default=0)
+    reviewed: Mapped[int] = mapped_column(default=0)
+
+
+class ReviewRequest(Base):
+    """A scope of an entry that waits for a reviewer, or that one sent back with a reason.
+
+    Approving the scope ends it.
+    """
+
+    __tablename__ = "review_request"
+    __table_args__ = (
+        Index("ix_review_request_state_scope", "state", "scope"),
+        CheckConstraint("state IN ('" + "', '".join(REVIEW_STATES) + "')", name="state_known"),
+    )
+
+    entry_id: Mapped[str] = mapped_column(
+        ForeignKey("entry.id", ondelete="CASCADE"), primary_key=True
+    )
+    scope: Mapped[str] = mapped_column(String(35), primary_key=True)
+    rev: Mapped[int]
+    state: Mapped[str] = mapped_column(String(16))
+    note: Mapped[str | None] = mapped_column(String(1000))
+    requested_by: Mapped[str] = mapped_column(String(64))
+    requested_at: Mapped[datetime] = mapped_column(UTCDateTime, default=utc_now)
+    decided_by: Mapped[str | None] = mapped_column(String(64))
+    decided_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+
+
+class Comment(Base):
+    """What somebody says about one field of an entry, until it is resolved."""
+
+    __tablename__ = "comment"
+    __table_args__ = (Index("ix_comment_entry_id_id", "entry_id", "id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    entry_id: Mapped[str] = mapped_column(ForeignKey("entry.id", ondelete="CASCADE"))
+    path: Mapped[str] = mapped_column(String(200))
+    scope: Mapped[str] = mapped_column(String(35))
+    rev: Mapped[int]
+    text: Mapped[str] = mapped_column(Text)
+    author: Mapped[str] = mapped_column(String(64))
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime, default=utc_now)
+    resolved_by: Mapped[str | None] = mapped_column(String(64))
+    resolved_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+
+
+class Presence(Base):
+    """Who has an entry open, as their page last said; nothing is locked by it."""
+
+    __tablename__ = "presence"
+
+    entry_id: Mapped[str] = mapped_column(
+        ForeignKey("entry.id", ondelete="CASCADE"), primary_key=True
+    )
+    actor_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    place: Mapped[str] = mapped_column(String(200), default="")
+    seen_at: Mapped[datetime] = mapped_column(UTCDateTime, default=utc_now)
 
 
 class Reference(Base):

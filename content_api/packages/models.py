@@ -71,3 +71,18 @@ class Release(Base):
     created_by: Mapped[str] = mapped_column(String(64))
     created_at: Mapped[datetime] = mapped_column(UTCDateTime, default=utc_now)
     problems: Mapped[list[dict[str, Any]] | None] = mapped_column(JSONDocument)
+
+
+class PreviewLink(Base):
+    """A link that shows a package's preview to somebody without an account, for a while."""
+
+    __tablename__ = "preview_link"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    package: Mapped[str] = mapped_column(ForeignKey("package.slug", ondelete="CASCADE"), index=True)
+    hash: Mapped[str] = mapped_column(String(64), unique=True)
+    options: Mapped[dict[str, Any]] = mapped_column(JSONDocument, default=dict)
+    created_by: Mapped[str] = mapped_column(String(64))
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime, default=utc_now)
+    expires_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    revoked_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
