@@ -178,7 +178,7 @@ class Blueprint(flask_smorest.Blueprint):
 
             require_action(action)
 
-        return lambda function: _guarded(function, check, action=action)
+        return lambda function: guarded(function, check, action=action)
 
     def signed_in(self, why: str) -> Callable[[Function], Function]:
         """Declare that any person with a valid token may call a route, and why no role is asked."""
@@ -188,11 +188,11 @@ class Blueprint(flask_smorest.Blueprint):
 
             require_user()
 
-        return lambda function: _guarded(function, check, signed_in=why)
+        return lambda function: guarded(function, check, signed_in=why)
 
     def public(self, why: str) -> Callable[[Function], Function]:
         """Declare that anyone may call a route, and why."""
-        return lambda function: _guarded(function, None, public=why)
+        return lambda function: guarded(function, None, public=why)
 
     def versioned(self, function: Function) -> Function:
         """Document that a read has an ETag (304), or that a change names its version (412, 428)."""
@@ -238,16 +238,18 @@ def access_of(function: Any) -> dict[str, str] | None:
     return found
 
 
-def _guarded(function: Function, check: Callable[[], None] | None, **access: str) -> Function:
+def guarded(function: Function, check: Callable[[], None] | None, **access: str) -> Function:
+    """`function` behind `check`, and what it says of who may call it for `access_of`."""
+
     @wraps(function)
-    def guarded(*args: Any, **kwargs: Any) -> Any:
+    def checked(*args: Any, **kwargs: Any) -> Any:
         if check is not None:
             check()
         return function(*args, **kwargs)
 
     # wraps() shares the notes of the function inside; ours are our own.
-    guarded._apidoc = {**deepcopy(getattr(function, "_apidoc", {})), "access": access}  # type: ignore[attr-defined]
-    return guarded  # type: ignore[return-value]
+    checked._apidoc = {**deepcopy(getattr(function, "_apidoc", {})), "access": access}  # type: ignore[attr-defined]
+    return checked  # type: ignore[return-value]
 
 
 def _noting(function: Function, **notes: Any) -> Function:
@@ -411,6 +413,7 @@ __all__ = [
     "decode_cursor",
     "encode_cursor",
     "expected_version",
+    "guarded",
     "not_modified",
     "operation_id",
     "page_of",

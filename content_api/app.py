@@ -11,6 +11,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from content_api import __version__, api_docs, database, edge, health, problems
 from content_api.api import Api, Integer
 from content_api.settings import Settings, load_settings
+from content_api.studio import setup as studio
 
 API_FEATURES = (
     "accounts",
@@ -63,6 +64,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     for feature in API_FEATURES:
         for blueprint in import_module(f"content_api.{feature}.routes").blueprints:
             api.register_blueprint(blueprint, url_prefix=f"/api/v1{blueprint.url_prefix or ''}")
+    studio.init_app(app)
     for feature in SITE_FEATURES:
         for blueprint in import_module(f"content_api.{feature}.routes").site_blueprints:
             app.register_blueprint(blueprint)

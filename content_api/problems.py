@@ -188,7 +188,7 @@ def handle_http_exception(error: HTTPException) -> Response:
             status,
             "invalid",
             "The request does not have the expected form: see errors.",
-            errors=list(_field_errors(messages)),
+            errors=list(field_errors(messages)),
             headers=headers,
         )
     if type(error) is werkzeug.exceptions.NotFound:
@@ -236,14 +236,14 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(Exception, handle_unexpected)
 
 
-def _field_errors(messages: Any, pointer: str = "") -> Any:
+def field_errors(messages: Any, pointer: str = "") -> Any:
     # webargs nests its messages by location and field: {"json": {"title": ["Missing…"]}}
     if isinstance(messages, Mapping):
         for key, value in messages.items():
             step = "" if not pointer and key in ("json", "query", "path", "headers") else f"/{key}"
-            yield from _field_errors(value, pointer + step if step else pointer)
+            yield from field_errors(value, pointer + step if step else pointer)
     elif isinstance(messages, list):
         for value in messages:
-            yield from _field_errors(value, pointer)
+            yield from field_errors(value, pointer)
     else:
         yield {"pointer": pointer or "/", "code": "invalid", "message": str(messages)}

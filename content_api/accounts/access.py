@@ -34,6 +34,7 @@ __all__ = [
     "authorise",
     "current_actor",
     "current_token_id",
+    "identify",
     "require_action",
     "require_user",
 ]
@@ -137,23 +138,33 @@ def _authenticate() -> Actor:
     token = parse_bearer(header)
     if token is None:
         raise TokenInvalid("Expected Authorization: Bearer <token> with a token of this server.")
-    with read_session(engine()) as session:
-        if token.startswith(DEVICE_PREFIX):
-            # Devices are a feature beside this one; loading it here keeps accounts usable alone.
-            from content_api.devices.service import find_device_actor
+    if token.startswith(DEVICE_PREFIX):
+        # Devices are a feature beside this one; loading it here keeps accounts usable alone.
+        from content_api.devices.service import find_device_actor
 
+        with read_session(engine()) as session:
             device: Actor | None = find_device_actor(session, token)
-            if device is None:
-                raise TokenInvalid("No device has this token.")
-            return device
+        if device is None:
+            raise TokenInvalid("No device has this token.")
+        return device
+    return actor_of(identify(token))
+
+
+def identify(token: str) -> User:
+    """The person whose token this is, noting which token came and that it was used.
+
+    Raises:
+        TokenInvalid, TokenExpired: nobody's, or no longer.
+    """
+    with read_session(engine()) as session:
         row = _token_row(session, token)
-        actor = actor_of(row.user)
+        user = row.user
         stale = row.last_used_at is None or utc_now() - row.last_used_at > LAST_USED_STEP
         token_id = row.id
     g.token_id = token_id
     if stale and "session" not in g:
         _note_use(token_id, utc_now())
-    return actor
+    return user
 
 
 def _token_row(session: Session, token: str) -> Token:

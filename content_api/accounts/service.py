@@ -227,6 +227,16 @@ def change_own_password(
         record(session, actor, "user.change", f"user/{user.id}", details={"password": "changed"})
 
 
+def set_interface_language(session: Session, user_id: str, tag: str) -> None:
+    """Remember the language in which a person reads the studio; nobody else's business.
+
+    Raises:
+        NotFound: no such user.
+    """
+    get_user(session, user_id).ui_language = tag
+    session.flush()
+
+
 def set_grants(session: Session, actor: Actor, user_id: str, grants: Iterable[Grant]) -> User:
     """Replace what a user may do.
 

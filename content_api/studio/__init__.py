@@ -1,0 +1,1 @@
+"""The studio: the pages in which heritage staff write, translate, review and publish."""

@@ -1,0 +1,1 @@
+"""What all pages share: static files, the style page, addresses where nothing is."""

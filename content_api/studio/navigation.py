@@ -1,0 +1,40 @@
+"""The studio's main menu: what a person may open, in the order of their work."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from content_api.accounts.rules import Actor, allows
+from content_api.messages import gettext as _
+
+
+@dataclass(frozen=True, slots=True)
+class MenuItem:
+    """One place in the menu. `current` marks the one being shown."""
+
+    text: str
+    href: str
+    icon: str
+    current: bool
+
+
+def menu_for(actor: Actor | None, path: str) -> list[MenuItem]:
+    """The places that `actor` may open; the longest address that `path` begins with is current."""
+    if actor is None:
+        return []
+    places = (
+        (_("Desk"), "/studio/", "home", None),
+        (_("Entries"), "/studio/entries/", "text", "entry.read"),
+        (_("Languages at a glance"), "/studio/entries/matrix", "grid", "entry.read"),
+        (_("Media"), "/studio/media/", "image", "asset.read"),
+        (_("Exchange"), "/studio/exchange/", "download", "entry.read"),
+        (_("Packages"), "/studio/packages/", "package", "package.read"),
+        (_("Venues and devices"), "/studio/venues/", "device", "device.read"),
+        (_("People"), "/studio/people/", "people", "user.read"),
+        (_("Audit trail"), "/studio/audit/", "history", "audit.read"),
+    )
+    allowed = [place for place in places if place[3] is None or allows(actor, place[3])]
+    if path.startswith("/studio/devices/"):
+        path = "/studio/venues/"
+    best = max((href for _t, href, _i, _a in allowed if path.startswith(href)), key=len, default="")
+    return [MenuItem(text, href, icon, href == best) for text, href, icon, _a in allowed]
