@@ -103,7 +103,7 @@ def is_partial() -> bool:
 
 def wants_json() -> bool:
     """Whether our own script asks, rather than a person's browser."""
-    best = request.accept_mimetypes.best_match([JSON, "text/html"], "text/html")
+    best = request.accept_mimetypes.best_match(["text/html", JSON], "text/html")
     return best == JSON or request.mimetype == JSON
 
 
@@ -144,6 +144,7 @@ def explain(error: ContentError) -> str:
         "forbidden": _("Your roles do not include this. An administrator can change them."),
         "request-forged": _("This page is out of date. Reload it and try again."),
         "edit-conflict": _("Somebody else changed the same text while you were working."),
+        "not-found": _("There is nothing at this address. It may have been removed or renamed."),
         "not-ready": _("The server is busy with this already. Wait a moment and try again."),
         "too-large": _("That is more than the server takes."),
     }
@@ -218,10 +219,7 @@ def _refuse_http(error: HTTPException) -> Response:
     if wants_json():
         return problems.handle_http_exception(error)
     status = error.code or 500
-    text = error.description or HTTPStatus(status).phrase
-    if status == 404:
-        text = _("There is nothing at this address. It may have been removed or renamed.")
-    return _error_page(status, text)
+    return _error_page(status, error.description or HTTPStatus(status).phrase)
 
 
 def _database_away(error: OperationalError) -> Response:

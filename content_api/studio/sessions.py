@@ -87,7 +87,7 @@ def check_origin() -> None:
     foreign = origin is not None and urlsplit(origin).netloc != request.host
     given = request.headers.get("X-CSRF-Token") or request.form.get("csrf_token", "")
     secret = _cookie_secret()
-    if elsewhere or foreign or not secret or not compare_digest(given, _token_of(secret)):
+    if elsewhere or foreign or not secret or not compare_digest(given, token_of(secret)):
         raise RequestForged(
             "The page that sent this is too old or not ours: reload it and try again."
         )
@@ -98,7 +98,7 @@ def csrf_token() -> str:
     secret = _cookie_secret()
     if not secret:
         secret = g.new_visit = token_urlsafe(24)
-    return _token_of(secret)
+    return token_of(secret)
 
 
 def flash(message: str, tone: str = "good") -> None:
@@ -130,7 +130,7 @@ def finish(response: Response) -> Response:
 def open_session(response: Response, secret: str) -> str:
     """Sign in the browser that gets `response`; the CSRF token its pages must use from now on."""
     _set(response, SESSION_COOKIE, secret, SESSION_COOKIE_AGE)
-    return _token_of(secret)
+    return token_of(secret)
 
 
 def close_session(response: Response) -> None:
@@ -157,7 +157,8 @@ def _cookie_secret() -> str:
     return request.cookies.get(SESSION_COOKIE) or request.cookies.get(VISIT_COOKIE, "")
 
 
-def _token_of(secret: str) -> str:
+def token_of(secret: str) -> str:
+    """The CSRF token of a visitor whose cookie is `secret`; it tells nothing of the cookie."""
     return hmac.new(secret.encode(), b"studio form", sha256).hexdigest()
 
 
