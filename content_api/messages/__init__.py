@@ -20,7 +20,7 @@ from io import BytesIO
 from pathlib import Path
 
 from babel import Locale
-from babel.messages.catalog import Catalog
+from babel.messages.catalog import Catalog, Message
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal
@@ -142,7 +142,7 @@ def script_messages(tag: str) -> Mapping[str, str | Mapping[str, str]]:
     catalog = _catalog(tag)
     found: dict[str, str | Mapping[str, str]] = {}
     for message in catalog:
-        said = _forms(message.string)
+        said = message_forms(message)
         scripts = any(str(place).endswith(".js") for place, _line in message.locations)
         if not (message.id and scripts and all(said)) or message.fuzzy:
             continue
@@ -156,6 +156,7 @@ def init_jinja(environment: Environment) -> None:
     """Give templates `_`, `ngettext`, `pgettext` and `{% trans %}`, filled as in Python."""
     environment.add_extension("jinja2.ext.i18n")
     environment.newstyle_gettext = True  # type: ignore[attr-defined]
+    environment.policies["ext.i18n.trimmed"] = True
     environment.globals.update(
         _=_template_gettext,
         gettext=_template_gettext,
@@ -212,14 +213,14 @@ def _load(tag: str) -> NullTranslations:
 
 @cache
 def _catalog(tag: str) -> Catalog:
-    whole = Catalog(locale=_babel_tag(tag))
+    whole = new_catalog(tag)
     if tag in available_languages():
         for path in sorted((locales_folder() / tag).glob("*.po")):
             for message in read_catalog(path, tag):
                 if not message.id:
                     continue
                 held = whole.get(_first(message.id), message.context)
-                if held is None or not any(_forms(held.string)):
+                if held is None or not any(message_forms(held)):
                     places = message.locations + (held.locations if held else [])
                     whole.add(
                         message.id,
@@ -244,16 +245,23 @@ def read_catalog(path: Path, tag: str) -> Catalog:
         return read_po(stream, locale=_babel_tag(tag), charset="utf-8", abort_invalid=True)
 
 
+def new_catalog(tag: str) -> Catalog:
+    """A catalogue in `tag` with nothing in it."""
+    return Catalog(locale=_babel_tag(tag))
+
+
+def message_forms(message: Message) -> list[str]:
+    """The translation: one text, or one for each plural form; empty where it is missing."""
+    said = message.string
+    return [said] if isinstance(said, str) else list(said or ())
+
+
 def _babel_tag(tag: str) -> str:
     return tag.replace("-", "_")
 
 
 def _first(message_id: str | tuple[str, ...] | list[str]) -> str:
     return message_id if isinstance(message_id, str) else message_id[0]
-
-
-def _forms(said: str | tuple[str, ...] | list[str] | None) -> list[str]:
-    return [said] if isinstance(said, str) else list(said or ())
 
 
 def _rank(tag: str) -> int:
