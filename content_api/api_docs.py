@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from flask import Blueprint, current_app, redirect, render_template, url_for
+from flask import Blueprint, current_app, redirect, render_template
 from werkzeug.wrappers import Response
 
 front_door = Blueprint("front-door", __name__)
@@ -45,8 +45,8 @@ class Operation:
 
 @front_door.get("/")
 def show_front_door() -> Response:
-    """Lead whoever opens the server's bare address to what can be read there."""
-    return redirect(url_for("api-docs-page.show_docs"))
+    """Lead whoever opens the server's bare address to the studio."""
+    return redirect("/studio/")
 
 
 @api_docs.get("/docs")

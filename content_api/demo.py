@@ -81,7 +81,7 @@ def run_demo(
     _check_ports(addresses)
     if not find_spec("kiosk_client"):
         raise DemoError("the kiosk client is not installed: pip install 'lampisterie[all]'")
-    _prepare_server(settings, say)
+    sign_in = _prepare_server(settings, say)
     kiosk_dir = settings.data_dir / "demo-kiosk"
     with _stop_on_signals(), _running(_server_command(settings, addresses), "server") as server:
         _wait_until_answers(f"{addresses.server}/healthz", server, "server")
@@ -92,17 +92,20 @@ def run_demo(
             return
         with _running(_kiosk_command("run", kiosk_dir, addresses), "kiosk") as kiosk:
             try:
-                _play(addresses, server, kiosk, say)
+                _play(addresses, server, kiosk, sign_in, say)
             except KeyboardInterrupt:
                 say("Stopping …")
 
 
-def _prepare_server(settings: Settings, say: Callable[[str], None]) -> None:
+def _prepare_server(settings: Settings, say: Callable[[str], None]) -> str:
+    """Prepare the server; how to sign in to its studio."""
     from content_api.setup_server import prepare_server
 
     made = prepare_server(settings, say=say, sample=True)
-    if made.password:
-        say(f"Administrator {made.admin}, password (shown this once): {made.password}")
+    if not made.password:
+        return "with the name and password of the first start"
+    say(f"Administrator {made.admin}, password (shown at this start only): {made.password}")
+    return f"as {made.admin}, password {made.password}"
 
 
 def _enrol_device(
@@ -239,13 +242,15 @@ def _play(
     addresses: Addresses,
     server: subprocess.Popen[bytes],
     kiosk: subprocess.Popen[bytes],
+    sign_in: str,
     say: Callable[[str], None],
 ) -> NoReturn:
     _wait_until_answers(addresses.kiosk, kiosk, "kiosk")
     say("")
     say(f"  Kiosk player   {addresses.kiosk}")
-    say(f"  Server         {addresses.server}/api/docs")
-    say(f"                 {addresses.server}/play/{DEMO_PACKAGE}/  (the same player on the web)")
+    say(f"  Studio         {addresses.server}/studio/  ({sign_in})")
+    say(f"  On the web     {addresses.server}/play/{DEMO_PACKAGE}/  (the same player)")
+    say(f"  API            {addresses.server}/api/docs")
     say("")
     say("The player goes on without the server. Ctrl-C stops both.")
     if sys.stdout.isatty():

@@ -36,5 +36,7 @@ def menu_for(actor: Actor | None, path: str) -> list[MenuItem]:
     allowed = [place for place in places if place[3] is None or allows(actor, place[3])]
     if path.startswith("/studio/devices/"):
         path = "/studio/venues/"
-    best = max((href for _t, href, _i, _a in allowed if path.startswith(href)), key=len, default="")
+    # The desk's address begins every other one.
+    within = [href for _t, href, _i, _a in allowed if path.startswith(href) and href != "/studio/"]
+    best = max(within, key=len, default="/studio/" if path == "/studio/" else "")
     return [MenuItem(text, href, icon, href == best) for text, href, icon, _a in allowed]

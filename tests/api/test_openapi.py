@@ -106,6 +106,6 @@ def test_the_docs_page_lists_every_operation_and_needs_nothing_from_elsewhere(
     assert "unsafe" not in policy
 
 
-def test_the_bare_address_leads_to_what_can_be_read_there(client: FlaskClient) -> None:
+def test_the_bare_address_leads_to_the_studio(client: FlaskClient) -> None:
     response = client.get("/")
-    assert (response.status_code, response.headers["Location"]) == (302, "/api/docs")
+    assert (response.status_code, response.headers["Location"]) == (302, "/studio/")
