@@ -1,7 +1,7 @@
 # The checks and chores by name; each is one command that can also be typed.
 PYTHON ?= .venv/bin/python
 
-.PHONY: help install assets demo test lint format types ci wheel image
+.PHONY: help install assets messages demo test lint format types ci wheel image
 
 help:  ## List these targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -9,8 +9,11 @@ help:  ## List these targets
 install:  ## Make .venv with everything, for work on the code
 	python3 -m venv .venv && .venv/bin/pip install -e '.[all,test]'
 
-assets:  ## Fetch the player's npm files, and those of the tests
-	$(PYTHON) -m kiosk_client.assets --dev
+assets:  ## Fetch the npm files of player and studio, and those of the tests
+	$(PYTHON) -m npm_assets --dev
+
+messages:  ## Bring the catalogues in locales/ up to date with the code
+	$(PYTHON) -m content_api.messages.extract
 
 demo:  ## Run a server and a kiosk with the sample collection
 	$(PYTHON) -m content_api.cli demo

@@ -1,13 +1,14 @@
-"""What a wheel carries beyond the packages: the player's npm files and the sample collection.
+"""What a wheel carries beyond the packages: npm files, catalogues and the sample collection.
 
-An editable install gets neither: it reads `media/` where it lies, and
-`python -m kiosk_client.assets` fetches the npm files.
+An editable install gets none of it: it reads `locales/` and `media/` where they lie, and
+`python -m npm_assets` fetches the npm files.
 """
 
 from __future__ import annotations
 
 import importlib.util
 import os
+import sys
 import tempfile
 from pathlib import Path
 from types import ModuleType
@@ -15,15 +16,16 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
+LOCALES = "content_api/locales"
 SAMPLE = "content_api/sample"
-VENDOR = "kiosk_client/player/vendor"
 
 NODE_MODULES = "LAMPISTERIE_NODE_MODULES"
-"""Names a node_modules folder that `npm ci` has filled, for a build without the npm registry."""
+"""Names the node_modules folders that `npm ci` has filled, parted as in PATH, for a build
+without the npm registry."""
 
 
 class LampisterieBuildHook(BuildHookInterface):  # type: ignore[type-arg]
-    """Adds both to every wheel, and fails the build where a file is missing."""
+    """Adds them to every wheel, and fails the build where a file is missing."""
 
     PLUGIN_NAME = "custom"
     _temporary: tempfile.TemporaryDirectory[str] | None = None
@@ -36,6 +38,7 @@ class LampisterieBuildHook(BuildHookInterface):  # type: ignore[type-arg]
         self._temporary = tempfile.TemporaryDirectory()
         included: dict[str, str] = build_data["force_include"]
         included.update(_vendor(root, Path(self._temporary.name)))
+        included.update(_locales(root / "locales"))
         included.update(_sample(root / "media"))
 
     def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
@@ -45,14 +48,37 @@ class LampisterieBuildHook(BuildHookInterface):  # type: ignore[type-arg]
 
 
 def _vendor(root: Path, folder: Path) -> dict[str, str]:
-    assets = _load(root / "kiosk_client" / "assets.py")
-    lock = assets.read_lock()
+    assets = _load(root / "npm_assets.py")
+    included = {}
+    for number, tree in enumerate(assets.TREES):
+        lock = assets.read_lock(tree)
+        work = folder / str(number)
+        work.mkdir()
+        files = assets.vendor_files(tree, _node_modules(assets, tree, work), lock)
+        # Copied, for hatchling takes a file to one place only and both trees may share one.
+        vendor = work / "vendor"
+        assets.copy_vendor(files, assets.third_party_notice(tree, lock), vendor)
+        for path in sorted(vendor.rglob("*")):
+            if path.is_file():
+                included[str(path)] = f"{tree.vendor}/{path.relative_to(vendor).as_posix()}"
+    return included
+
+
+def _node_modules(assets: ModuleType, tree: Any, work: Path) -> list[Path]:
     given = os.environ.get(NODE_MODULES)
-    installed = Path(given) if given else assets.install_packages(assets.lock_copy(folder))
-    notice = folder / assets.NOTICE
-    notice.write_text(assets.third_party_notice(lock), encoding="utf-8")
-    files = {**assets.vendor_files(installed, lock), assets.NOTICE: notice}
-    return {str(path): f"{VENDOR}/{place}" for place, path in files.items()}
+    if given:
+        return [Path(folder) for folder in given.split(os.pathsep)]
+    return [assets.install_packages(assets.lock_copy(tree, work))]
+
+
+def _locales(locales: Path) -> dict[str, str]:
+    files = {
+        str(path): f"{LOCALES}/{path.relative_to(locales).as_posix()}"
+        for path in sorted(locales.glob("*/*.po"))
+    }
+    if not files:
+        raise FileNotFoundError(f"{locales}: expected the catalogues of each language")
+    return files
 
 
 def _sample(media: Path) -> dict[str, str]:
@@ -69,9 +95,10 @@ def _sample(media: Path) -> dict[str, str]:
 
 def _load(path: Path) -> ModuleType:
     # By its path: the build environment has the build's requirements and not this project.
-    spec = importlib.util.spec_from_file_location("player_assets", path)
+    spec = importlib.util.spec_from_file_location(path.stem, path)
     if not spec or not spec.loader:
         raise ImportError(f"{path}: expected a Python module")
     module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look their module up there
     spec.loader.exec_module(module)
     return module

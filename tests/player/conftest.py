@@ -86,7 +86,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def site(release: Path) -> Iterator[Site]:
-    """The player with the small release and what `python -m kiosk_client.assets` fetched."""
+    """The player with the small release and what `python -m npm_assets` fetched."""
     with serve(PLAYER, release, VENDOR if VENDOR.is_dir() else None) as served:
         yield served
 

@@ -43,7 +43,7 @@ def violations(page: Page) -> list[str]:
 def audited(browser: Browser, site: Site) -> Iterator[Visit]:
     """A page with axe in it, that moves from address to address without a new document."""
     if not AXE.is_file():
-        missing("axe-core (python -m kiosk_client.assets --dev)")
+        missing("axe-core (python -m npm_assets --dev)")
     with visiting(browser, site, reduced_motion="reduce") as visit:
         visit.open()
         visit.page.evaluate(AXE.read_text(encoding="utf-8"))

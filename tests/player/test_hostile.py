@@ -98,7 +98,7 @@ def test_a_large_picture_opens_in_the_deep_zoom_viewer_and_moves_without_a_drag(
     browser: Browser, site: Site
 ) -> None:
     if not (VENDOR / "openseadragon").is_dir():
-        missing("openseadragon (python -m kiosk_client.assets)")
+        missing("openseadragon (python -m npm_assets)")
     with visiting(browser, site) as visit:
         page = visit.open("#/fr/entry/loos")
         page.locator(".gallery .figure__open").nth(1).click()

@@ -12,6 +12,7 @@ import yaml
 
 import content_api
 import kiosk_client
+import npm_assets
 from tests.conftest import missing
 from tests.project.tree import ROOT, distribution, project_table
 
@@ -54,8 +55,10 @@ def test_the_check_script_is_sound_shell_and_may_be_run() -> None:
 
 def test_every_place_tells_the_same_version() -> None:
     version = project_table()["project"]["version"]
-    player = json.loads(text_of("kiosk_client/player/package.json"))["version"]
-    assert {content_api.__version__, kiosk_client.__version__, player} == {version}
+    from_npm = {
+        json.loads(text_of(f"{tree.folder}/package.json"))["version"] for tree in npm_assets.TREES
+    }
+    assert {content_api.__version__, kiosk_client.__version__, *from_npm} == {version}
 
 
 def test_every_dependency_is_explained_and_every_explanation_has_its_dependency() -> None:
@@ -68,11 +71,11 @@ def test_every_dependency_is_explained_and_every_explanation_has_its_dependency(
             for requirement in extra
         ),
     ]
-    player = json.loads(text_of("kiosk_client/player/package.json"))
+    from_npm = [json.loads(text_of(f"{tree.folder}/package.json")) for tree in npm_assets.TREES]
     declared = {
         *(distribution(requirement) for requirement in requirements),
-        *player["dependencies"],
-        *player["devDependencies"],
+        *(name for package in from_npm for name in package["dependencies"]),
+        *(name for package in from_npm for name in package.get("devDependencies", ())),
     } - {"lampisterie"}
     explained = EXPLAINED.findall(text_of("docs/dependencies.md"))
     assert sorted(explained) == sorted(declared)
