@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from sqlalchemy import select
@@ -21,11 +21,22 @@ from content_api.packages.source import (
     listed_entries,
 )
 
+Documents = Mapping[str, Mapping[str, Mapping[str, Any]]]
+"""For entries by id, the document that each scope is read from."""
+
 
 def gather_content(
-    session: Session, types: ContentTypes, slug: str, body: Mapping[str, Any]
+    session: Session,
+    types: ContentTypes,
+    slug: str,
+    body: Mapping[str, Any],
+    *,
+    read: Callable[[Session, list[str]], Documents] = approved_documents,
 ) -> PackageContent:
-    """The content of package `slug` as its body and the approvals say now."""
+    """The content of package `slug` as its body and the approvals say now.
+
+    `read` gives other documents than the approved ones, for a preview.
+    """
     documents: dict[str, Mapping[str, Mapping[str, Any]]] = {}
     entry_types: dict[str, str] = {}
     assets: set[str] = set()
@@ -35,10 +46,10 @@ def gather_content(
     while waiting:
         kinds = _types_of(session, types, waiting)
         entry_types.update(kinds)
-        approved = approved_documents(session, sorted(waiting))
+        held = read(session, sorted(waiting))
         named: set[str] = set()
         for entry in waiting:
-            documents[entry] = approved.get(entry, {})
+            documents[entry] = held.get(entry, {})
             if entry in kinds:
                 named |= named_in_documents(types, kinds[entry], documents[entry])
                 referenced |= named_entries(types, kinds[entry], documents[entry])
