@@ -11,11 +11,13 @@ from marshmallow import fields, validate
 from content_api.accounts.access import current_actor
 from content_api.api import WireSchema, decode_cursor, encode_cursor
 from content_api.content.richtext import inline_nodes, to_html, to_nodes
+from content_api.content.types import ContentType, content_types
 from content_api.content.values import MAX_TEXT
 from content_api.database import session
 from content_api.media.service import get_asset, original_file
 from content_api.problems import NotFound
 from content_api.settings import current_settings
+from content_api.studio.formats import label_of
 from content_api.studio.pages import Pages, json_body
 from content_api.studio.widgets import choices
 
@@ -80,8 +82,8 @@ def described() -> Response:
 @pages.get("/layers")
 @pages.requires("asset.read")
 def layers() -> Response:
-    """The outlines to draw under a map."""
-    return jsonify(items=choices.map_layers(session(), current_actor()))
+    """The outlines to draw under a map, and the frame they are drawn in."""
+    return jsonify(choices.map_background(session(), current_actor()))
 
 
 @pages.get("/layers/<string:asset_id>")
@@ -110,6 +112,19 @@ def chosen_of(value: Any) -> list[tuple[str, choices.Choice | None]]:
     if isinstance(value, str):
         return choices.preloaded(_split(value))
     return choices.preloaded(str(found) for found in value)
+
+
+@pages.app_template_global("type_choices")
+def type_choices(types: str) -> list[ContentType]:
+    """The content types a picker filters by: those named, or all but assets."""
+    named = _split(types)
+    return [kind for kind in content_types() if (kind.id in named if named else kind.id != "asset")]
+
+
+@pages.app_template_global("label_of_type")
+def label_of_type(kind: ContentType) -> str:
+    """A content type in the reader's language."""
+    return label_of(kind.label, kind.id)
 
 
 def _answer(found: choices.Page) -> Response:
