@@ -74,12 +74,17 @@ class Release(Base):
 
 
 class PreviewLink(Base):
-    """A link that shows a package's preview to somebody without an account, for a while."""
+    """A link that shows a preview to somebody without an account, for a while.
+
+    `package` is empty where it shows one entry alone; `options` say what is shown.
+    """
 
     __tablename__ = "preview_link"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    package: Mapped[str] = mapped_column(ForeignKey("package.slug", ondelete="CASCADE"), index=True)
+    package: Mapped[str | None] = mapped_column(
+        ForeignKey("package.slug", ondelete="CASCADE"), index=True
+    )
     hash: Mapped[str] = mapped_column(String(64), unique=True)
     options: Mapped[dict[str, Any]] = mapped_column(JSONDocument, default=dict)
     created_by: Mapped[str] = mapped_column(String(64))

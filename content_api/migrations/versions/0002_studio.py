@@ -110,7 +110,7 @@ def upgrade() -> None:
     op.create_table(
         "preview_link",
         sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("package", sa.String(length=64), nullable=False),
+        sa.Column("package", sa.String(length=64), nullable=True),
         sa.Column("hash", sa.String(length=64), nullable=False),
         sa.Column("options", DOCUMENT, nullable=False),
         sa.Column("created_by", sa.String(length=64), nullable=False),
