@@ -9,6 +9,7 @@ import { idleLimits, watchIdle } from './idle.js'
 import { applyPreferences, forgetPreferences } from './preferences.js'
 import { loadLibrary, readPackage, readRelease } from './release.js'
 import { formatRoute, parseRoute } from './route.js'
+import { formatDate } from './text/dates.js'
 import { loadStrings } from './text/strings.js'
 import { isDialogOpen, openDialog } from './parts/dialog.js'
 import { drawDock } from './parts/dock.js'
@@ -96,12 +97,22 @@ async function show({ place = null, scroll = 0, quiet = false } = {}) {
   document.documentElement.dir = language.dir
   document.title = page.title
   part('skip').textContent = strings.t('skip')
+  drawRibbon(next)
   main.className = `page page--${page.kind ?? route.page}`
   main.replaceChildren()
   append(main, page.content)
   drawDock(part('dock'), context, route, { back: goBack, chooseLanguage })
   limits = idleLimits(pkg.settings ?? {}, main.textContent ?? '')
   settle({ place, scroll, quiet, anchor: page.anchor })
+}
+
+const PREVIEWS = { draft: 'previewDraft', approved: 'previewApproved', live: 'previewLive' }
+
+/** Say that this is no display but a preview, and of which day. @param {import('./context.js').Context} shown */
+function drawRibbon({ library, t, language }) {
+  const words = release.preview && PREVIEWS[release.preview]
+  part('ribbon').hidden = !words
+  if (words) part('ribbon').textContent = t(words, { date: formatDate(library.today, language) })
 }
 
 /**

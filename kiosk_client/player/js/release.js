@@ -11,7 +11,9 @@ import { makeDocument } from './text/search.js'
 /**
  * @typedef {{tag: string, name: string, dir: 'ltr' | 'rtl', fallback?: string[]}} Language
  * @typedef {{package: string, channel: string, release: number, default_language: string,
- *   languages: Language[], profile: string, shell: 'kiosk' | 'web', device?: {name: string} | null}} Release
+ *   languages: Language[], profile: string, shell: 'kiosk' | 'web', device?: {name: string} | null,
+ *   today?: string, preview?: 'draft' | 'approved' | 'live'}} Release `today` is the day to take for today
+ *   (`YYYY-MM-DD`), by default the device's own
  * @typedef {Record<string, string>} LanguageMap
  * @typedef {{id: string, view: string, title: LanguageMap, summary?: LanguageMap, entries?: string[], sections?: Section[]}} Section
  * @typedef {{title: LanguageMap, summary?: LanguageMap, credits?: LanguageMap, theme?: {accent?: string, attract?: string[]},
@@ -87,7 +89,7 @@ export class Library {
     this.release = release
     this.pkg = pkg
     this.types = types.types ?? {}
-    this.today = localDay()
+    this.today = release.today ?? localDay()
     /** @type {Map<string, Entry>} */
     this.entries = new Map()
     /** @type {Map<string, Asset>} */
