@@ -20,6 +20,10 @@ const EVERYWHERE = [-170, -56, 170, 74]
 /** Milliseconds of rest before a moved point is told. */
 const TELL_AFTER = 400
 
+/** What is drawn below and what above, whichever package names it; what is not listed comes last. */
+const ORDER = ['coast', 'country', 'department', 'region', 'commune', 'water', 'component', 'heap', 'railway']
+const rank = (/** @type {string} */ style) => (ORDER.includes(style) ? ORDER.indexOf(style) : ORDER.length)
+
 /** @type {Promise<any> | null} */
 let leaflet = null
 
@@ -58,7 +62,7 @@ function loadBackground() {
         return null
       }
     }))
-    return { bounds: body.bounds ?? EVERYWHERE, layers: layers.filter((layer) => layer !== null) }
+    return { bounds: body.bounds ?? EVERYWHERE, layers: layers.filter((layer) => layer !== null).sort((a, b) => rank(a.style) - rank(b.style)) }
   })().catch(() => {
     background = null
     return { bounds: EVERYWHERE, layers: [] }
