@@ -23,6 +23,16 @@ from content_api.problems import NotFound, Refused
 
 
 @dataclass(frozen=True, slots=True)
+class MadeFrom:
+    """What a saved text was made from, where that is not the source that stands beside it."""
+
+    source_scope: str
+    source_sha256: str
+    source_rev: int
+    state: str = "translated"
+
+
+@dataclass(frozen=True, slots=True)
 class TextStatus:
     """One text of an entry in one language, beside the text it is translated from."""
 
@@ -165,12 +175,17 @@ def make_claim(
 
 
 def claim_saved(
-    session: Session, actor: Actor, types: ContentTypes, kind: ContentType, revision: Revision
+    session: Session,
+    actor: Actor,
+    types: ContentTypes,
+    kind: ContentType,
+    revision: Revision,
+    made_from: Mapping[Pair, MadeFrom] | None = None,
 ) -> None:
     """Claim each translation that a revision changed as made from the source beside it.
 
-    Where the ledger already tells of this pair of texts, it is left to tell: a restored
-    review stays a review.
+    `made_from` says otherwise for the pairs it has. Where the ledger already tells of this
+    pair of texts, it is left to tell: a restored review stays a review.
     """
     texts = text_values(types, kind, flatten(revision.body))
     from_languages = sources(session)
@@ -180,7 +195,10 @@ def claim_saved(
         source_scope = from_languages.get(scope)
         source = texts.get((path, source_scope)) if source_scope else None
         value = texts[path, scope]
-        if source_scope is None or source is None or value is None:
+        origin = (made_from or {}).get((path, scope))
+        if origin is None and source_scope is not None and source is not None:
+            origin = MadeFrom(source_scope, text_hash(source), revision.rev)
+        if origin is None or value is None:
             continue
         wanted.append(
             Claim(
@@ -188,10 +206,10 @@ def claim_saved(
                 path=path,
                 scope=scope,
                 value_sha256=text_hash(value),
-                source_scope=source_scope,
-                source_sha256=text_hash(source),
-                source_rev=revision.rev,
-                state="translated",
+                source_scope=origin.source_scope,
+                source_sha256=origin.source_sha256,
+                source_rev=origin.source_rev,
+                state=origin.state,
                 by=actor.id,
             )
         )

@@ -21,7 +21,7 @@ from content_api.accounts.access import authorise
 from content_api.accounts.audit import record
 from content_api.accounts.rules import Actor
 from content_api.content.approvals import approve, approved_documents, withdraw
-from content_api.content.claims import carry_claims, claim_saved, translation_status
+from content_api.content.claims import MadeFrom, carry_claims, claim_saved, translation_status
 from content_api.content.document import (
     SHARED,
     Body,
@@ -147,13 +147,15 @@ def save_entry(
     *,
     message: str | None = None,
     minor: Collection[str] = (),
+    made_from: Mapping[Pair, MadeFrom] | None = None,
     types: ContentTypes | None = None,
 ) -> Revision:
     """Save `operations` made on revision `expected_rev`; the revision that holds them.
 
     What was saved in between is kept: the two are merged. A save that changes nothing
     makes no revision. `minor` names paths whose meaning is unchanged: translations of
-    them stay as current as they were.
+    them stay as current as they were. `made_from` tells of translations that were made
+    from another text than the source beside them, or by a machine.
 
     Raises:
         NotFound: no such entry.
@@ -178,8 +180,9 @@ def save_entry(
     except Clashes as clashes:
         raise _conflict(entry, clashes) from clashes
     return _save(
-        session, actor, types, kind, entry, head, before, after, minor=minor, message=message
-    )
+        session, actor, types, kind, entry, head, before, after,
+        minor=minor, message=message, made_from=made_from,
+    )  # fmt: skip
 
 
 def restore_revision(
@@ -401,6 +404,7 @@ def _save(
     message: str | None = None,
     check: bool = True,
     claim: bool = True,
+    made_from: Mapping[Pair, MadeFrom] | None = None,
 ) -> Revision:
     touched = changed_pairs(before, after)
     if not touched:
@@ -408,8 +412,9 @@ def _save(
     authorise(actor, "entry.write", entry_type=entry.type, scopes=_scopes(touched))
     body = unflatten(after)
     revision = _add_revision(
-        session, actor, types, kind, entry, body, touched, head, message, check=check, claim=claim
-    )
+        session, actor, types, kind, entry, body, touched, head, message,
+        check=check, claim=claim, made_from=made_from,
+    )  # fmt: skip
     if minor:
         carry_claims(session, actor, types, kind, entry.id, head, revision, frozenset(minor))
     record(
@@ -436,6 +441,7 @@ def _add_revision(
     *,
     check: bool = True,
     claim: bool = True,
+    made_from: Mapping[Pair, MadeFrom] | None = None,
 ) -> Revision:
     flat = flatten(body)
     if check:
@@ -457,7 +463,7 @@ def _add_revision(
     session.flush()
     update_index(session, types, kind, entry, body)
     if claim:
-        claim_saved(session, actor, types, kind, revision)
+        claim_saved(session, actor, types, kind, revision, made_from)
     session.flush()
     return revision
 
