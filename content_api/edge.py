@@ -33,6 +33,9 @@ DOCUMENT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
 HSTS_AGE = 31_536_000
 """Seconds (a year) that a browser keeps to https once it has seen it."""
 
+_SECRET_PLACE = re.compile(r"\A(/preview/|/studio/link/)[^/]+")
+"""Addresses that let in whoever knows them: the log keeps where they lead, not how."""
+
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
@@ -100,12 +103,12 @@ def _policy(mimetype: str) -> str:
 
 
 def _log(response: Response) -> None:
-    # The path alone: queries may hold what people searched for, and links with secrets.
+    # The path alone: queries may hold what people searched for.
     actor = g.get("actor")
     access_log.info(
         "%s %s %d %.0fms %s %s",
         request.method,
-        request.path.encode("unicode_escape").decode("ascii")[:300],
+        _SECRET_PLACE.sub(r"\1***", request.path).encode("unicode_escape").decode("ascii")[:300],
         response.status_code,
         (time.monotonic() - g.get("request_began", time.monotonic())) * 1000,
         f"{actor.kind}:{actor.id}" if actor is not None else "-",

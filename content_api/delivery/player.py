@@ -18,9 +18,10 @@ from package_format.serving import StaticFile
 
 CSP = (
     "default-src 'self'; style-src 'self'; img-src 'self' data: blob:; media-src 'self'; "
-    "connect-src 'self'; object-src 'none'; base-uri 'none'; form-action 'none'"
+    "connect-src 'self'; object-src 'none'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'self'"
 )
-"""Nothing from elsewhere, nothing inline."""
+"""Nothing from elsewhere, nothing inline, in no other site's frame."""
 
 WEB_PROFILES = ("tablet", "guide", "wall", "galaxy")
 """Display profiles for a browser of unknown size, best first."""

@@ -43,7 +43,7 @@ def test_events_pass_on_the_day_that_is_told_and_the_ribbon_names_it(
     past = {}
     for day in ("1900-01-01", "2999-03-04"):
         root = previewing(release, tmp_path / day, today=day, preview="draft")
-        with screen(browser, root, "#/fr/section/events") as page:
+        with screen(browser, root, "#/fr/section/programme") as page:
             assert page.locator(".event").count() > 0
             past[day] = page.locator(".event--past").count()
             said = page.locator("[data-part=ribbon]").inner_text()
