@@ -15,7 +15,7 @@ from uuid import uuid4
 
 from flask import Flask, Response, current_app, g, request
 
-from content_api.problems import BadRequest
+from content_api.problems import BadRequest, logged_path
 from content_api.strict_json import kept_text
 
 access_log = logging.getLogger("content_api.access")
@@ -32,9 +32,6 @@ DOCUMENT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
 
 HSTS_AGE = 31_536_000
 """Seconds (a year) that a browser keeps to https once it has seen it."""
-
-_SECRET_PLACE = re.compile(r"\A(/preview/|/studio/link/)[^/]+")
-"""Addresses that let in whoever knows them: the log keeps where they lead, not how."""
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
@@ -108,7 +105,7 @@ def _log(response: Response) -> None:
     access_log.info(
         "%s %s %d %.0fms %s %s",
         request.method,
-        _SECRET_PLACE.sub(r"\1***", request.path).encode("unicode_escape").decode("ascii")[:300],
+        logged_path(),
         response.status_code,
         (time.monotonic() - g.get("request_began", time.monotonic())) * 1000,
         f"{actor.kind}:{actor.id}" if actor is not None else "-",

@@ -7,6 +7,7 @@ Services raise the classes below and know nothing of HTTP. Every error leaves as
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
@@ -19,6 +20,8 @@ from werkzeug.exceptions import HTTPException
 log = logging.getLogger(__name__)
 
 PROBLEM_TYPE = "application/problem+json"
+
+_SECRET_PLACE = re.compile(r"\A(/preview/|/studio/link/)[^/]+")
 
 
 class ContentError(Exception):
@@ -223,8 +226,13 @@ def handle_integrity(error: IntegrityError) -> Response:
 
 def handle_unexpected(error: Exception) -> Response:
     """Answer for a fault of ours: logged whole, told without detail."""
-    log.error("%s %s failed", request.method, request.path, exc_info=error)
+    log.error("%s %s failed", request.method, logged_path(), exc_info=error)
     return problem(500, "internal-error", "The server made a mistake; it has been logged.")
+
+
+def logged_path() -> str:
+    """The request's path for a log, without the secret of a link that opens for its holder."""
+    return _SECRET_PLACE.sub(r"\1***", request.path).encode("unicode_escape").decode("ascii")[:300]
 
 
 def init_app(app: Flask) -> None:

@@ -355,7 +355,7 @@ def _heads(session: Session, ids: Iterable[str]) -> Iterable[tuple[str, str, Map
             .join(Revision, (Revision.entry_id == Entry.id) & (Revision.rev == Entry.head_rev))
             .where(Entry.id.in_(part))
             .order_by(Entry.id)
-        ).tuples()
+        )
 
 
 def _unsaved(
@@ -366,7 +366,7 @@ def _unsaved(
             select(WorkingCopy.entry_id, WorkingCopy.operations).where(
                 WorkingCopy.actor_id == viewer, WorkingCopy.entry_id.in_(part)
             )
-        ).tuples()
+        )
 
 
 def _parts(ids: Iterable[str], size: int = 500) -> Iterable[list[str]]:

@@ -320,7 +320,7 @@ def _links(choice: Choice) -> dict[str, Any]:
     rows = list_links(session(), choice.subject)
     now = utc_now()
     makers = select(User.id, User.display_name).where(User.id.in_({row.created_by for row in rows}))
-    names = {user: name for user, name in session().execute(makers)}
+    names = dict(session().execute(makers).all())
     return {
         "choice": choice,
         "life_options": [(days, ngettext("%(n)s day", "%(n)s days", days)) for days in LIVES],
