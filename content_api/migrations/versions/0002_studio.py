@@ -58,6 +58,20 @@ def upgrade() -> None:
         "ix_entry_status_scope_outdated", "entry_status", ["scope", "outdated"], unique=False
     )
     op.create_table(
+        "exchange_upload",
+        sa.Column("id", sa.String(length=32), nullable=False),
+        sa.Column("actor_id", sa.String(length=64), nullable=False),
+        sa.Column("filename", sa.String(length=200), nullable=False),
+        sa.Column("raw", sa.LargeBinary(), nullable=False),
+        sa.Column("report", DOCUMENT, nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("taken_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_exchange_upload")),
+    )
+    op.create_index(
+        "ix_exchange_upload_actor_id", "exchange_upload", ["actor_id", "created_at"], unique=False
+    )
+    op.create_table(
         "external_identity",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("issuer", sa.String(length=300), nullable=False),

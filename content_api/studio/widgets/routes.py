@@ -101,7 +101,8 @@ def layer(asset_id: str) -> Response:
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["Cache-Control"] = "private, no-cache"
     response.set_etag(asset.sha256)
-    return response.make_conditional(request)
+    response.make_conditional(request)
+    return response
 
 
 @pages.app_template_global("chosen_of")
