@@ -116,7 +116,9 @@ def entry_page(entry_id: str) -> ResponseReturnValue:
     wanted = request.args.get("package")
     package = next((row for row in found if row.slug == wanted), None)
     if package is None and found and wanted != "":
-        package = found[0]
+        # One that has the language asked for, if any does.
+        language = request.args.get("language")
+        package = next((row for row in found if language in row.body["languages"]), found[0])
     subject = package.slug if package else entry_subject(entry.id)
     body = package.body if package else package_body(session(), content_types(), subject)
     choice = read_choice(
