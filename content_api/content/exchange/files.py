@@ -29,7 +29,9 @@ def read_file(raw: bytes) -> InFile:
     text = xml.decode(raw)
     if not text.lstrip().startswith("<"):
         if "msgid" not in text:
-            raise ExchangeRefused("Expected a file of XLIFF 1.2, XLIFF 2.0 or gettext PO.")
+            raise ExchangeRefused(
+                "other-format", "Expected a file of XLIFF 1.2, XLIFF 2.0 or gettext PO."
+            )
         return po.read(text)
     root = xml.parse(text)
     namespace, name = xml.name_of(root)
@@ -38,6 +40,7 @@ def read_file(raw: bytes) -> InFile:
     if name == "xliff" and namespace == xliff2.NAMESPACE:
         return xliff2.read(root)
     raise ExchangeRefused(
+        "other-format",
         f"Expected a file of XLIFF 1.2, XLIFF 2.0 or gettext PO, got <{name[:40]}> "
-        f"of {namespace[:100] or 'no namespace'}."
+        f"of {namespace[:100] or 'no namespace'}.",
     )

@@ -66,9 +66,11 @@ def read(text: str) -> InFile:
         # polib opens what is the name of a file: no name begins like this.
         file = polib.pofile(f"# \n{text}", wrapwidth=0)
     except (OSError, ValueError, UnicodeError, IndexError, KeyError, AttributeError) as error:
-        raise ExchangeRefused(f"The file is no gettext PO: {str(error)[:200]}.") from error
+        raise ExchangeRefused(
+            "broken", f"The file is no gettext PO: {str(error)[:200]}."
+        ) from error
     if len(file) > MAX_UNITS:
-        raise ExchangeRefused(f"Expected at most {MAX_UNITS} texts in one file.")
+        raise ExchangeRefused("too-many", f"Expected at most {MAX_UNITS} texts in one file.")
     units = [_read_entry(entry) for entry in file if not entry.obsolete]
     language = file.metadata.get("X-Target-Language") or file.metadata.get("Language", "")
     return InFile(

@@ -142,8 +142,9 @@ def gather(
             found.append(entry)
             count += len(entry.units)
             if count > MAX_UNITS:
-                raise Refused(
-                    f"Expected at most {MAX_UNITS} texts in one file: choose a package or a type."
+                raise ExchangeRefused(
+                    "too-many",
+                    f"Expected at most {MAX_UNITS} texts in one file: choose a package or a type.",
                 )
     return OutFile(source, wish.language, tuple(found))
 
@@ -465,13 +466,15 @@ def _checked_languages(session: Session, given: InFile) -> str:
     table = sources(session)
     if language not in table:
         raise ExchangeRefused(
+            "other-languages",
             f"The file is for the language {given.target_language[:40]!r}, which is not one of "
-            f"ours: {', '.join(table)}."
+            f"ours: {', '.join(table)}.",
         )
     if table[language] is None or _tag(given.source_language) != table[language]:
         raise ExchangeRefused(
+            "other-languages",
             f"Expected a translation from {table[language] or 'no language'} into {language}, "
-            f"got one from {given.source_language[:40]!r}."
+            f"got one from {given.source_language[:40]!r}.",
         )
     return language
 

@@ -29,10 +29,29 @@ _ORIGIN = re.compile(rf"([a-z0-9-]{{1,64}})@(\d{{1,9}})\.([0-9a-f]{{{SHA_LENGTH}
 _PATH = re.compile(r"[a-z0-9_]+(?:\.[a-z0-9-]+\.[a-z0-9_]+)?")
 
 
+FILE_REASONS = (
+    "too-large",
+    "too-many",
+    "encoding",
+    "doctype",
+    "broken",
+    "other-format",
+    "several-languages",
+    "other-languages",
+)
+
+
 class ExchangeRefused(BadRequest):
-    """A file cannot be read as one of ours; the message says why."""
+    """A file cannot be read or made; the message says why.
+
+    `reason` is one of `FILE_REASONS`, for which the studio has a sentence in each language.
+    """
 
     code = "exchange-refused"
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message, details={"reason": reason})
+        self.reason = reason
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,10 +114,14 @@ def read(root: Any) -> InFile:
         origin = parse_origin(file.get("original", ""))
         for element in _units(xml.first(file, NAMESPACE, "body")):
             if len(units) >= MAX_UNITS:
-                raise ExchangeRefused(f"Expected at most {MAX_UNITS} texts in one file.")
+                raise ExchangeRefused(
+                    "too-many", f"Expected at most {MAX_UNITS} texts in one file."
+                )
             units.append(_read_unit(element, origin, file.get("original", "")))
     if len(pairs) != 1:
-        raise ExchangeRefused("Expected one pair of languages in all of the file.")
+        raise ExchangeRefused(
+            "several-languages", "Expected one pair of languages in all of the file."
+        )
     source, target = pairs.pop()
     return InFile("xliff12", source, target, tuple(units))
 

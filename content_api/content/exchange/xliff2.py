@@ -138,7 +138,9 @@ def read(root: Any) -> InFile:
         origin = parse_origin(file.get("original", ""))
         for element in _units(file):
             if len(units) >= MAX_UNITS:
-                raise ExchangeRefused(f"Expected at most {MAX_UNITS} texts in one file.")
+                raise ExchangeRefused(
+                    "too-many", f"Expected at most {MAX_UNITS} texts in one file."
+                )
             units.append(_read_unit(element, origin, file.get("original", "")))
     return InFile("xliff2", root.get("srcLang", ""), root.get("trgLang", ""), tuple(units))
 

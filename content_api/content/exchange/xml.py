@@ -27,15 +27,16 @@ def decode(raw: bytes) -> str:
     """
     if len(raw) > MAX_FILE:
         raise ExchangeRefused(
+            "too-large",
             f"Expected a file of at most {MAX_FILE // 1_000_000} MB, got {len(raw) / 1e6:.1f} MB: "
-            "export fewer entries at once."
+            "export fewer entries at once.",
         )
     encoding = "utf-16" if raw[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
     try:
         return raw.decode(encoding)
     except UnicodeDecodeError as error:
         raise ExchangeRefused(
-            "Expected a file in UTF-8: save it again in that encoding."
+            "encoding", "Expected a file in UTF-8: save it again in that encoding."
         ) from error
 
 
@@ -47,7 +48,7 @@ def parse(text: str) -> Any:
     """
     text = _DECLARATION.sub("", text, count=1)
     if "<!DOCTYPE" in text:
-        raise ExchangeRefused("Expected XLIFF without a document type (<!DOCTYPE>).")
+        raise ExchangeRefused("doctype", "Expected XLIFF without a document type (<!DOCTYPE>).")
     parser = etree.XMLParser(
         resolve_entities=False,
         no_network=True,
@@ -60,7 +61,9 @@ def parse(text: str) -> Any:
     try:
         return etree.fromstring(text.encode("utf-8", "strict"), parser)
     except (etree.XMLSyntaxError, UnicodeEncodeError, ValueError) as error:
-        raise ExchangeRefused(f"The file is not well-formed XML: {str(error)[:200]}.") from error
+        raise ExchangeRefused(
+            "broken", f"The file is not well-formed XML: {str(error)[:200]}."
+        ) from error
 
 
 def name_of(element: Any) -> tuple[str, str]:

@@ -1,0 +1,8 @@
+"""Pages of the area exchange."""
+
+ADDRESSES = [
+    "/studio/exchange/",
+    "/studio/exchange/?entry={entry}&language=ja",
+    "/studio/exchange/?package={package}&language=ar&format=xliff2&states=translated",
+    "/studio/exchange/count?language=ja",
+]
