@@ -250,6 +250,9 @@ def test_the_live_release_is_shown_until_the_day_of_a_planned_one(
 ) -> None:
     answer = ada.get("/studio/preview/harbour/live/tablet/today/release.json")
     assert answer.status_code == 404
+    page = ada.page("/studio/packages/harbour/preview?perspective=live")
+    assert "Nothing is shown on that day" in page.text_content()
+    assert page.xpath("//iframe") == []
     init_repository(harbour.settings, harbour.settings.data_dir / "offline", utc_now())
     with harbour.app.app_context():
         publish_release(harbour.engine, harbour.settings, SYSTEM, "harbour")

@@ -166,10 +166,12 @@ def _page(place: Place, choice: Choice, packages: list[Package] | None = None) -
 
 def _stage(place: Place, choice: Choice) -> dict[str, Any]:
     made_for = tuple(place.package.body["profiles"]) if place.package else PROFILES
+    said, shows = _said(place, choice)
     return {
         "place": place,
         "choice": choice,
-        "said": _said(place, choice),
+        "said": said,
+        "shows": shows,
         "other_profile": choice.size.profile not in made_for,
         "not_listed": place.package is None and choice.perspective == "draft",
         "other_language": (
@@ -178,10 +180,10 @@ def _stage(place: Place, choice: Choice) -> dict[str, Any]:
     }
 
 
-def _said(place: Place, choice: Choice) -> str:
+def _said(place: Place, choice: Choice) -> tuple[str, bool]:
     # Which of the two displays will show on a day is worth a sentence: it is the question.
     if place.package is None or choice.perspective != "live":
-        return ""
+        return "", True
     slug, body = place.package.slug, place.package.body
     zone = zone_of(body)
     today = utc_now().astimezone(zone).date()
@@ -191,14 +193,16 @@ def _said(place: Place, choice: Choice) -> str:
     due = [hour for hour in hours if hour.astimezone(zone).date() <= day]
     shown_day = formats.format_date(day)
     if due:
-        return _(
+        said = _(
             "On %(day)s displays show what is approved now: a release is planned for %(hour)s.",
             day=shown_day,
             hour=formats.format_datetime(due[-1], zone=zone),
         )
+        return said, True
     if number is None:
-        return _("On %(day)s displays show nothing of this package: it is not live.", day=shown_day)
-    return _("On %(day)s displays show release %(number)s.", day=shown_day, number=number)
+        said = _("On %(day)s displays show nothing of this package: it is not live.", day=shown_day)
+        return said, False
+    return _("On %(day)s displays show release %(number)s.", day=shown_day, number=number), True
 
 
 def _perspective_names() -> dict[str, str]:

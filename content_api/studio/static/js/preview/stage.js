@@ -26,8 +26,9 @@ export function placeOf(hash) {
 
 /** @param {HTMLElement} stage */
 export default function start(stage) {
-  const view = /** @type {HTMLElement} */ (stage.querySelector('[data-view]'))
-  const frame = /** @type {HTMLIFrameElement} */ (stage.querySelector('[data-frame]'))
+  const view = /** @type {HTMLElement | null} */ (stage.querySelector('[data-view]'))
+  const frame = /** @type {HTMLIFrameElement | null} */ (stage.querySelector('[data-frame]'))
+  if (!view || !frame) return undefined
   const screen = { width: Number(frame.dataset.width), height: Number(frame.dataset.height) }
 
   const fit = () => {
