@@ -32,7 +32,7 @@ from content_api.content.document import OperationRefused, apply_operations
 from content_api.content.models import ApprovalLog, Entry, Revision, WorkingCopy
 from content_api.content.types import ContentType, ContentTypes
 from content_api.languages.service import languages
-from content_api.media.models import Asset, Rendition
+from content_api.media.models import Asset
 from content_api.media.service import rendition_file
 from content_api.packages.compile import Compiled, compile_package
 from content_api.packages.gather import Documents, gather_content
@@ -289,9 +289,8 @@ def _state(session: Session, viewer: str | None) -> tuple[Any, ...]:
             select(func.max(Revision.id)).scalar_subquery(),
             select(func.count()).select_from(Entry).scalar_subquery(),
             select(func.max(ApprovalLog.id)).scalar_subquery(),
+            # A file that is attached or encoded anew touches its asset.
             select(func.max(Asset.updated_at)).scalar_subquery(),
-            select(func.sum(Rendition.size)).scalar_subquery(),
-            select(func.count()).select_from(Rendition).scalar_subquery(),
         )
     ).one()
     tongues = tuple(
