@@ -12,6 +12,7 @@ import zlib
 from itertools import count
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from flask import Flask
@@ -265,6 +266,33 @@ def test_every_text_stays_text_on_the_other_pages(
     }
     page, asked = open_watched(live, ada, windows, address.format(**places))
     look(windows, page, asked)
+
+
+ASKED = ("q", "type", "language", "next", "package", "state", "route", "day", "sort", "cursor")
+"""Names that pages read in their addresses."""
+
+
+WITHOUT_QUERY = sorted({address.partition("?")[0] for address in every_address()})
+
+
+@pytest.mark.parametrize("address", sorted({"/studio/sign-in", *WITHOUT_QUERY}))
+def test_what_an_address_asks_stays_text(
+    live: Live, ada: Person, windows: Windows, address: str
+) -> None:
+    person = None if address.startswith("/studio/sign-in") else ada
+    places = {"asset": "picture", "package": "hostile", "language": "ja", "user": ada.user.id} | {
+        "venue": "venue",
+        "device": "device",
+        "entry": "one-story",
+    }
+    page = windows.open(live, person, "/studio/sign-in" if person is None else "/studio/style")
+    hostile.watch(page)
+    path = address.format(**places)
+    for turn in range(2):
+        given = {name: hostile.text(turn * 3 + place)[:1500] for place, name in enumerate(ASKED)}
+        page.goto(f"{live.url}{path}?{urlencode(given)}")
+        page.wait_for_load_state("networkidle")
+        assert hostile.holes(page) == []
 
 
 @pytest.mark.parametrize("tag", TAGS)
