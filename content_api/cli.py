@@ -21,6 +21,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "user": ("content_api.accounts.commands", "People, their roles and passwords."),
     "token": ("content_api.accounts.commands", "Tokens for programs."),
     "collection": ("content_api.content.commands", "Files to database, and back."),
+    "exchange": ("content_api.content.exchange.commands", "Texts to translators, and back."),
     "package": ("content_api.packages.commands", "What editors curate for displays."),
     "release": ("content_api.packages.commands", "Publish, compare, restore."),
     "venue": ("content_api.devices.commands", "Places with devices."),

@@ -454,11 +454,12 @@ def _replace(row: Judged, verdict: Verdict) -> Judged:
 
 
 def _origins(raw: bytes) -> dict[tuple[str, str], Origin]:
-    return {
-        (unit.origin.entry_id, unit.path): unit.origin
-        for unit in read_file(raw).units
-        if unit.origin is not None
-    }
+    found: dict[tuple[str, str], Origin] = {}
+    for unit in read_file(raw).units:
+        if unit.origin is not None:
+            # Of a text that stands twice the first one counts.
+            found.setdefault((unit.origin.entry_id, unit.path), unit.origin)
+    return found
 
 
 def _checked_languages(session: Session, given: InFile) -> str:
@@ -505,7 +506,7 @@ def _judge(
     for unit in given.units:
         row = context.row(unit)
         key = (row.entry_id, row.path)
-        if key in seen and unit.origin is not None:
+        if key in seen and row.entry_id:
             row = _replace(row, Verdict(judging.REFUSED, "again"))
         seen.add(key)
         rows.append(row)

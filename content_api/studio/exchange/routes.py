@@ -12,9 +12,9 @@ from sqlalchemy import select
 
 from content_api.accounts.access import current_actor
 from content_api.accounts.rules import allows
-from content_api.content.exchange import service
+from content_api.content.exchange import judging, service
 from content_api.content.exchange.files import EXTENSIONS, MEDIA_TYPES, write_file
-from content_api.content.exchange.units import FORMATS, ExchangeRefused, OutFile
+from content_api.content.exchange.units import FORMATS, MAX_FILE, ExchangeRefused, OutFile
 from content_api.content.listing import entry_title
 from content_api.content.models import Entry, Revision
 from content_api.content.translation import STATES
@@ -39,6 +39,8 @@ pages = Pages("exchange", __name__, url_prefix="/studio/exchange")
 
 SHOWN = 500
 """Rows of a report on its page; the table to download has them all."""
+
+LOOKED_AT = (judging.REFUSED, judging.TAKEN, judging.CONFIRMED, judging.UNCHANGED)
 
 FORMAT_CHOICES = tuple((form, format_words(form)) for form in FORMATS)
 
@@ -93,13 +95,12 @@ def upload() -> ResponseReturnValue:
     given = request.files.get("file")
     if given is None or not given.filename:
         return _index(import_trouble=_("Choose the file that came back."), status=422)
+    with given.stream as stream:
+        # One byte more than is taken tells that there are more.
+        raw = stream.read(MAX_FILE + 1)
+    name = clean_filename(given.filename) or "texts"
     try:
-        kept = service.keep_upload(
-            session(),
-            current_actor(),
-            given.stream.read(),
-            clean_filename(given.filename) or "texts",
-        )
+        kept = service.keep_upload(session(), current_actor(), raw, name)
         service.judge_file(session(), current_actor(), kept.raw)
     except ExchangeRefused as error:
         session().rollback()
@@ -114,6 +115,8 @@ def report(upload_id: str) -> ResponseReturnValue:
     kept, found = _report(upload_id)
     only = request.args.get("only", "")
     rows = [row for row in found.rows if not only or row.verdict.outcome == only]
+    # What asks for a look comes first; within an outcome the file's own order stays.
+    rows.sort(key=lambda row: LOOKED_AT.index(row.verdict.outcome))
     return render(
         "exchange/report.html",
         upload=kept,
