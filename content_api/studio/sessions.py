@@ -73,6 +73,11 @@ def current_actor_or_none() -> Actor | None:
     return g.get("actor") if current_user() is not None else None
 
 
+def session_ended() -> bool:
+    """Whether the browser holds a session that is over, or was ended."""
+    return g.get("sign_in_error") is not None
+
+
 def check_origin() -> None:
     """Let a change pass only if a page of ours sent it.
 
@@ -127,10 +132,9 @@ def finish(response: Response) -> Response:
     return response
 
 
-def open_session(response: Response, secret: str) -> str:
-    """Sign in the browser that gets `response`; the CSRF token its pages must use from now on."""
+def open_session(response: Response, secret: str) -> None:
+    """Sign in the browser that gets `response`; open pages must use `token_of(secret)` now."""
     _set(response, SESSION_COOKIE, secret, SESSION_COOKIE_AGE)
-    return token_of(secret)
 
 
 def close_session(response: Response) -> None:
