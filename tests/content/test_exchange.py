@@ -19,6 +19,7 @@ from content_api.content.exchange.files import write_file
 from content_api.content.exchange.service import (
     Report,
     Wish,
+    count_texts,
     gather,
     get_upload,
     judge_file,
@@ -96,6 +97,7 @@ def test_what_needs_a_translator_goes_out_in_the_order_of_the_form(
     (entry,) = found.entries
     assert [unit.path for unit in entry.units] == ["lead", "story.b1.text"]
     assert (found.source_language, entry.title, entry.type_label) == ("fr", "Le port", "Lieu")
+    assert count_texts(content, SYSTEM, Wish("ja"), types=types) == (2, 1)
     every = gather(content, SYSTEM, Wish("ja", states=EVERY), types=types)
     assert [unit.path for unit in every.entries[0].units] == ["title", "lead", "story.b1.text"]
 

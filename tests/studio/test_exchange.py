@@ -196,6 +196,10 @@ def test_hostile_texts_are_shown_as_text(studio: Studio, anne: StudioClient) -> 
     assert not page.xpath("//td//script | //img[@src='x']")
     assert text in page.text_content()
     assert "<img src=x>.po" in page.xpath("//h1")[0].text_content()
+    studio.entry("place", {("title", "fr"): "Puits", ("title", "ja"): "竪坑"}, entry_id="pit")
+    raw = translated(exported(anne, more="&entry=pit&states=translated"), title="竪坑<b>一</b>")
+    page = anne.page(send(anne, raw).location)
+    assert "".join(page.xpath("//td//ins//text()")) == "<b>一</b>"
 
 
 def test_no_query_is_added_by_the_rows_of_a_report(studio: Studio, anne: StudioClient) -> None:

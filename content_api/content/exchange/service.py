@@ -129,12 +129,7 @@ def gather(
         NotFound: no such package, or an entry that is not there.
     """
     types = types or content_types()
-    authorise(actor, "entry.read", entry_type=wish.type_id)
-    source = _source_of(session, wish.language)
-    unknown = [state for state in wish.states if state not in STATES]
-    if unknown or (wish.type_id is not None and types.find_type(wish.type_id) is None):
-        raise Refused(f"states: expected some of {', '.join(STATES)}, and a known type.")
-    ids = _wished(session, actor, wish)
+    source, ids = _checked_wish(session, actor, types, wish)
     found: list[OutEntry] = []
     count = 0
     for start in range(0, len(ids), _CHUNK):
@@ -147,6 +142,37 @@ def gather(
                     f"Expected at most {MAX_UNITS} texts in one file: choose a package or a type.",
                 )
     return OutFile(source, wish.language, tuple(found))
+
+
+def count_texts(
+    session: Session, actor: Actor, wish: Wish, *, types: ContentTypes | None = None
+) -> tuple[int, int]:
+    """How many texts of how many entries `gather` would find, without reading what they say.
+
+    Raises:
+        Refused, NotFound: as `gather`.
+    """
+    _source, ids = _checked_wish(session, actor, types or content_types(), wish)
+    texts = entries = 0
+    for start in range(0, len(ids), _CHUNK):
+        readers = status_readers(session, ids[start : start + _CHUNK])
+        for reader in readers.values():
+            found = sum(state in wish.states for state in reader.statuses(wish.language).values())
+            texts += found
+            entries += found > 0
+    return texts, entries
+
+
+def _checked_wish(
+    session: Session, actor: Actor, types: ContentTypes, wish: Wish
+) -> tuple[str, list[str]]:
+    """The language to translate from, and the entries to look through."""
+    authorise(actor, "entry.read", entry_type=wish.type_id)
+    source = _source_of(session, wish.language)
+    unknown = [state for state in wish.states if state not in STATES]
+    if unknown or (wish.type_id is not None and types.find_type(wish.type_id) is None):
+        raise Refused(f"states: expected some of {', '.join(STATES)}, and a known type.")
+    return source, _wished(session, actor, wish)
 
 
 def _source_of(session: Session, language: str) -> str:

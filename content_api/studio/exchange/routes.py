@@ -26,6 +26,7 @@ from content_api.messages import ngettext
 from content_api.packages.models import Package
 from content_api.problems import BadRequest, ContentError, NotFound
 from content_api.studio.exchange.words import (
+    changes,
     format_words,
     outcome_words,
     report_csv,
@@ -57,10 +58,10 @@ def index() -> ResponseReturnValue:
 def count() -> ResponseReturnValue:
     """How many texts a file would hold; a part of the page."""
     try:
-        found = _gathered()
+        texts, entries = service.count_texts(session(), current_actor(), _wish())
     except ContentError as error:
-        return render("exchange/_count.html", trouble=trouble_words(error), found=None)
-    return render("exchange/_count.html", found=found, entries=len(found.entries))
+        return render("exchange/_count.html", trouble=trouble_words(error))
+    return render("exchange/_count.html", texts=texts, entries=entries, trouble="")
 
 
 @pages.get("/file")
@@ -126,6 +127,7 @@ def report(upload_id: str) -> ResponseReturnValue:
         rows=rows[:SHOWN],
         more=max(0, len(rows) - SHOWN),
         outcome_words=outcome_words,
+        changes=changes,
         verdict_words=verdict_words,
         format_name=format_words(found.format),
     )
@@ -177,16 +179,19 @@ def _report(upload_id: str) -> tuple[Any, service.Report]:
 
 
 def _gathered() -> OutFile:
+    return service.gather(session(), current_actor(), _wish())
+
+
+def _wish() -> service.Wish:
     args = request.args
     states = tuple(state for state in args.getlist("states") if state)
-    wish = service.Wish(
+    return service.Wish(
         language=args.get("language", ""),
         states=states or service.TO_TRANSLATE,
         entries=tuple(filter(None, [args.get("entry", "").strip()])),
         package=args.get("package") or None,
         type_id=args.get("type") or None,
     )
-    return service.gather(session(), current_actor(), wish)
 
 
 def _index(

@@ -9,9 +9,13 @@ from io import StringIO
 from content_api.content.exchange.judging import Verdict
 from content_api.content.exchange.service import Judged, Report
 from content_api.content.exchange.units import ExchangeRefused
+from content_api.content.translation import Segment, difference
 from content_api.messages import gettext as _
 from content_api.problems import ContentError
 from content_api.studio.formats import label_of
+
+LONGEST_COMPARED = 1_200
+"""Characters of two texts that are compared on the page; longer ones stand side by side."""
 
 
 def outcome_words(outcome: str) -> str:
@@ -63,6 +67,14 @@ def verdict_words(verdict: Verdict) -> str:
         "again": _("The file has this text twice; the first one counts."),
     }
     return said.get(verdict.reason, verdict.reason)
+
+
+def changes(row: Judged) -> list[Segment]:
+    """How the text in the file differs from the one here; empty where there is no comparing."""
+    before, value = row.before, row.verdict.value
+    if not before or not value or before == value or len(before) + len(value) > LONGEST_COMPARED:
+        return []
+    return difference(before, value)
 
 
 def trouble_words(error: ContentError) -> str:
