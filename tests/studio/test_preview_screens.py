@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import FrameLocator, Page, expect
 
 from content_api.accounts.rules import SYSTEM, Grant
+from content_api.content.service import save_entry
 from content_api.content.working_copies import put_working_copy
 from content_api.packages.service import save_package
 from content_api.studio.preview.choices import SIZES
@@ -120,6 +121,21 @@ def test_unsaved_work_is_in_ones_own_preview(live: Live, ada: Person, windows: W
         put_working_copy(session, ada.actor, "crane", 1, [change])
     page = windows.open(live, ada, "/studio/entries/crane/preview")
     expect(player(page).locator("main")).to_contain_text("Pas encore enregistré.")
+
+
+def test_what_is_saved_meanwhile_appears_where_one_reads(
+    live: Live, ada: Person, windows: Windows
+) -> None:
+    live.entry("story", {("title", "fr"): "Avant"}, entry_id="before")
+    page = windows.open(live, ada, "/studio/entries/before/preview")
+    frame = player(page)
+    expect(frame.locator("h1")).to_have_text("Avant")
+    with live.write() as session:
+        change = {"op": "set", "path": "title", "scope": "fr", "value": "Après"}
+        save_entry(session, SYSTEM, "before", 1, [change], types=live.types)
+    expect(frame.locator("h1")).to_have_text("Après", timeout=20_000)
+    assert frame.locator("html").evaluate("() => location.hash") == "#/fr/entry/before"
+    assert windows.faults == []
 
 
 def test_a_colleague_without_an_account_sees_the_saved_draft_until_the_link_is_ended(

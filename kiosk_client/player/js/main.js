@@ -34,6 +34,8 @@ const PAGES = { attract: attractPage, home: homePage, section: sectionPage, entr
 
 /** How often a waiting screen asks whether there is a new release, milliseconds. */
 const RELEASE_POLL = 30_000
+/** How often a preview asks: whoever writes waits for it. Milliseconds. */
+const PREVIEW_POLL = 4_000
 
 const main = /** @type {HTMLElement} */ (document.getElementById('page'))
 const part = (/** @type {string} */ name) => /** @type {HTMLElement} */ (document.querySelector(`[data-part="${name}"]`))
@@ -243,6 +245,14 @@ function askStillThere(answer) {
   }
 }
 
+/** Show what was written meanwhile, at the place that is being read. */
+async function pollPreview() {
+  if (document.hidden || isDialogOpen() || isMediaPlaying()) return
+  const before = release
+  await takeNewRelease()
+  if (release !== before) await show({ place: placeNow(), quiet: true })
+}
+
 /** Ask for a newer release where nobody is disturbed. */
 async function pollRelease() {
   if (parseRoute(location.hash).page !== 'attract' || isDialogOpen()) return
@@ -281,7 +291,8 @@ async function start() {
     main.focus()
   })
   if (release.shell === 'kiosk') guardKiosk()
-  setInterval(pollRelease, RELEASE_POLL)
+  if (release.preview) setInterval(() => pollPreview().catch(() => {}), PREVIEW_POLL)
+  else setInterval(pollRelease, RELEASE_POLL)
 }
 
 start().catch(showFault)
