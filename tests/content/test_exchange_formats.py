@@ -280,6 +280,12 @@ def test_xliff_2_has_the_structure_its_readers_expect() -> None:
     assert units[0].get(size) == "40"
 
 
+def test_a_language_written_from_right_to_left_says_so() -> None:
+    root = etree.fromstring(write_file(out(unit("neuf"), target="ar"), "xliff2"))
+    file = root.find("x:file", XLIFF2)
+    assert (file.get("srcDir"), file.get("trgDir")) == (None, "rtl")
+
+
 def test_po_is_read_by_another_reader() -> None:
     raw = write_file(
         out(

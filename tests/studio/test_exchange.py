@@ -129,6 +129,7 @@ def test_the_count_tells_before_the_file_is_made(anne: StudioClient) -> None:
         (b"x" * 3_600_000, "The file is too large"),
         (b"\xff\x00msgid", "not in UTF-8"),
     ],
+    ids=["text", "cut", "doctype", "language", "large", "encoding"],
 )
 def test_a_file_that_cannot_be_read_is_refused_beside_its_field(
     anne: StudioClient, raw: bytes, words: str
@@ -138,6 +139,12 @@ def test_a_file_that_cannot_be_read_is_refused_beside_its_field(
     error = html.fromstring(answer.text).get_element_by_id("field-file-error").text_content()
     assert words in error
     assert not anne.page("/studio/exchange/").xpath("//*[@id='files']")
+
+
+def test_a_body_beyond_all_limits_is_refused_in_words(anne: StudioClient) -> None:
+    answer = send(anne, b"x" * (5 * 1024 * 1024))
+    assert answer.status_code == 413
+    assert "Too large" in answer.text
 
 
 def test_no_file_is_asked_for(anne: StudioClient) -> None:

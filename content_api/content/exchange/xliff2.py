@@ -25,6 +25,7 @@ from content_api.content.exchange.units import (
     is_path,
     parse_origin,
 )
+from package_format.languages import direction
 
 NAMESPACE = "urn:oasis:names:tc:xliff:document:2.0"
 SIZES = "urn:oasis:names:tc:xliff:sizerestriction:2.0"
@@ -59,12 +60,15 @@ def write(out: OutFile) -> bytes:
     root.set("srcLang", out.source_language)
     root.set("trgLang", out.target_language)
     for entry in out.entries:
-        _write_entry(root, entry)
+        _write_entry(root, out, entry)
     return xml.to_bytes(root)
 
 
-def _write_entry(root: Any, entry: OutEntry) -> None:
+def _write_entry(root: Any, out: OutFile, entry: OutEntry) -> None:
     file = xml.add(root, "file", id=entry.origin.entry_id, original=str(entry.origin))
+    for name, tag in (("srcDir", out.source_language), ("trgDir", out.target_language)):
+        if direction(tag) == "rtl":
+            file.set(name, "rtl")
     if any(unit.max for unit in entry.units):
         profiles = etree.SubElement(file, f"{{{SIZES}}}profiles")
         profiles.set("generalProfile", "xliff:codepoints")
