@@ -14,7 +14,7 @@ from content_api.accounts.rules import SYSTEM, Actor, Grant
 from content_api.content.approvals import approvals
 from content_api.content.claims import make_claim, translation_status
 from content_api.content.document import flatten
-from content_api.content.exchange import xliff2, xliff12
+from content_api.content.exchange import service, xliff2, xliff12
 from content_api.content.exchange.files import write_file
 from content_api.content.exchange.service import (
     Report,
@@ -171,6 +171,23 @@ def test_what_changed_here_since_is_never_overwritten(
     assert text(content, "title") == "みなと"
     row = next(row for row in report.rows if row.path == "title")
     assert (row.before, row.verdict.value) == ("みなと", "ミナト")
+
+
+def test_an_entry_that_is_saved_while_a_file_is_taken_is_left_alone(
+    content: Session, types: ContentTypes, port: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raw = with_targets(sent(content, types), lead="鶴 [見る](https://a.b)")
+    judged = service.judge_file
+
+    def and_then_somebody_saves(*given: Any, **more: Any) -> Report:
+        report = judged(*given, **more)
+        save_entry(content, SYSTEM, port, 1, [put("lead", "ja", "別")], types=types)
+        return report
+
+    monkeypatch.setattr(service, "judge_file", and_then_somebody_saves)
+    report = take_file(content, ANNE, raw, "ja.po", types=types)
+    assert outcomes(report)["lead"] == ("refused", "conflict")
+    assert text(content, "lead") == "別"
 
 
 def test_a_confirmed_text_is_current_again(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -40,7 +40,7 @@ from content_api.content.exchange.units import (
 from content_api.content.index import text_values
 from content_api.content.listing import entry_title
 from content_api.content.models import Claim, Entry, Reference, Revision
-from content_api.content.service import EditConflict, save_entry
+from content_api.content.service import lock_entry, save_entry
 from content_api.content.translation import STATES, StatusReader, text_hash
 from content_api.content.types import ContentType, ContentTypes, Field, content_types
 from content_api.database import utc_now
@@ -79,6 +79,8 @@ class Judged:
     label: Mapping[str, str]
     before: str | None
     verdict: Verdict
+    rev: int = 0
+    """The entry's newest revision when this was judged; 0 without an entry."""
 
     def as_json(self) -> dict[str, Any]:
         """For keeping."""
@@ -476,7 +478,7 @@ def take_upload(
 
 
 def _replace(row: Judged, verdict: Verdict) -> Judged:
-    return Judged(row.entry_id, row.title, row.path, row.label, row.before, verdict)
+    return replace(row, verdict=verdict)
 
 
 def _origins(raw: bytes) -> dict[tuple[str, str], Origin]:
@@ -582,7 +584,7 @@ class _Context:
 
         def judged(verdict: Verdict) -> Judged:
             shown = before if isinstance(before, str) else None
-            return Judged(entry.id, title, unit.path, label, shown, verdict)
+            return Judged(entry.id, title, unit.path, label, shown, verdict, revision.rev)
 
         scopes = (self.language,)
         if not allows(self.actor, "entry.write", entry_type=entry.type, scopes=scopes):
@@ -638,9 +640,11 @@ def _save(
     origins: Mapping[tuple[str, str], Origin],
     filename: str,
 ) -> bool:
-    """Save one entry's texts; False when somebody changed them a moment before."""
+    """Save one entry's texts; False when somebody changed it since it was judged."""
     entry_id = rows[0].entry_id
-    entry = session.get_one(Entry, entry_id)
+    entry = lock_entry(session, entry_id)
+    if entry.head_rev != rows[0].rev:
+        return False
     taken = [row for row in rows if row.verdict.outcome == judging.TAKEN]
     keys = {(entry_id, origins[entry_id, row.path].rev) for row in taken}
     bodies = _bodies(session, keys)
@@ -653,24 +657,18 @@ def _save(
         operations.append(
             {"op": "set", "path": row.path, "scope": language, "value": row.verdict.value}
         )
-    try:
-        with session.begin_nested():
-            if operations:
-                save_entry(
-                    session,
-                    actor,
-                    entry_id,
-                    entry.head_rev,
-                    operations,
-                    message=f"From {filename}"[:200],
-                    made_from=made_from,
-                    types=types,
-                )
-            for row in rows:
-                if row.verdict.outcome == judging.CONFIRMED:
-                    make_claim(
-                        session, actor, entry_id, row.path, language, "translated", types=types
-                    )
-    except EditConflict:
-        return False
+    if operations:
+        save_entry(
+            session,
+            actor,
+            entry_id,
+            entry.head_rev,
+            operations,
+            message=f"From {filename}"[:200],
+            made_from=made_from,
+            types=types,
+        )
+    for row in rows:
+        if row.verdict.outcome == judging.CONFIRMED:
+            make_claim(session, actor, entry_id, row.path, language, "translated", types=types)
     return True
