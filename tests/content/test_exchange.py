@@ -27,6 +27,7 @@ from content_api.content.exchange.service import (
     report_from_json,
     take_file,
     take_upload,
+    uploads,
 )
 from content_api.content.exchange.units import FORMATS, ExchangeRefused
 from content_api.content.models import Entry
@@ -187,6 +188,8 @@ def test_an_entry_that_is_saved_while_a_file_is_taken_is_left_alone(
     monkeypatch.setattr(service, "judge_file", and_then_somebody_saves)
     report = take_file(content, ANNE, raw, "ja.po", types=types)
     assert outcomes(report)["lead"] == ("refused", "conflict")
+    row = next(row for row in report.rows if row.path == "lead")
+    assert row.verdict.value == "鶴 [見る](https://a.b)"
     assert text(content, "lead") == "別"
 
 
@@ -366,6 +369,11 @@ def test_an_upload_is_its_senders_own_and_taken_once(
     assert report_from_json(upload.report or {}) == report
     with pytest.raises(Refused, match="already"):
         take_upload(content, ANNE, upload, types=types)
+    for number in range(31):
+        keep_upload(content, ANNE, raw, f"{number}.po")
+    assert [row.filename for row in uploads(content, ANNE, limit=99)] == [
+        f"{number}.po" for number in range(30, 0, -1)
+    ]
     with pytest.raises(ExchangeRefused):
         keep_upload(content, ANNE, b"hello", "x")
     with pytest.raises(Forbidden):

@@ -55,6 +55,9 @@ TO_TRANSLATE = ("missing", "outdated", "machine")
 KEPT = timedelta(days=30)
 """How long an upload and its report can be opened."""
 
+MOST_KEPT = 30
+"""Uploads kept of one person; the oldest go first."""
+
 _CHUNK = 400
 
 
@@ -376,6 +379,13 @@ def keep_upload(session: Session, actor: Actor, raw: bytes, filename: str) -> Ex
     authorise(actor, "entry.write")
     read_file(raw)
     session.execute(delete(ExchangeUpload).where(ExchangeUpload.created_at < utc_now() - KEPT))
+    older = session.scalars(
+        select(ExchangeUpload.id)
+        .where(ExchangeUpload.actor_id == actor.id)
+        .order_by(ExchangeUpload.created_at.desc())
+        .offset(MOST_KEPT - 1)
+    ).all()
+    session.execute(delete(ExchangeUpload).where(ExchangeUpload.id.in_(older)))
     upload = ExchangeUpload(
         id=uuid4().hex, actor_id=actor.id, filename=filename[:200] or "texts", raw=raw
     )
@@ -447,7 +457,8 @@ def take_file(
         some = [rows[index] for index in by_entry[entry_id]]
         if not _save(session, actor, types, language, source, some, origins, filename):
             for index in by_entry[entry_id]:
-                rows[index] = _replace(rows[index], Verdict(judging.REFUSED, "conflict"))
+                lost = replace(rows[index].verdict, outcome=judging.REFUSED, reason="conflict")
+                rows[index] = _replace(rows[index], lost)
     report = Report(report.format, source, language, tuple(rows))
     counts = report.counts()
     record(
