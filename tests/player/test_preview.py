@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.player.conftest import PLAYER, VENDOR, visiting
+from tests.conftest import missing
+from tests.player.conftest import AXE, PLAYER, VENDOR, visiting
 from tests.player.server import serve
+from tests.player.test_accessibility import violations
 
 
 def previewing(release: Path, tmp_path: Path, **told: str) -> Path:
@@ -64,6 +66,19 @@ def test_a_picture_whose_rights_end_is_gone_on_the_day_that_is_told(
         shard.write_text(json.dumps(document), "utf-8")
     with screen(browser, root, "#/") as page:
         assert (page.locator("main img").count() > 0) == shown
+
+
+def test_axe_finds_no_violation_below_the_ribbon(
+    browser: Browser, release: Path, tmp_path: Path
+) -> None:
+    if not AXE.is_file():
+        missing("axe-core (python -m npm_assets --dev)")
+    root = previewing(release, tmp_path, today="2027-03-04", preview="live")
+    for address in ("#/", "#/ar/section/programme"):
+        with screen(browser, root, address) as page:
+            assert page.locator("[data-part=ribbon]").is_visible()
+            page.evaluate(AXE.read_text("utf-8"))
+            assert violations(page) == []
 
 
 def test_a_display_has_no_ribbon(browser: Browser, release: Path, tmp_path: Path) -> None:
