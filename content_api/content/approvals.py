@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from content_api.accounts.access import authorise
@@ -13,7 +13,7 @@ from content_api.accounts.audit import record
 from content_api.accounts.rules import Actor
 from content_api.content.document import SHARED, flatten
 from content_api.content.index import update_references
-from content_api.content.models import Approval, ApprovalLog, Entry, Revision
+from content_api.content.models import Approval, ApprovalLog, Entry, ReviewRequest, Revision
 from content_api.content.types import ContentTypes, content_types
 from content_api.database import utc_now
 from content_api.languages.models import Language
@@ -77,6 +77,7 @@ def approve_scopes(
         moves[scope] = before
     if moves:
         _moved(session, actor, types, entry, moves, rev)
+    _end_reviews(session, entry_id, scopes)
     return {scope: held[scope] for scope in scopes}
 
 
@@ -204,6 +205,14 @@ def _check_revision(session: Session, entry: Entry, rev: int) -> None:
     # Revisions are numbered from 1 without gaps, and none is ever removed.
     if not 1 <= rev <= entry.head_rev:
         raise NotFound(f"There is no revision {rev} of {entry.id}.")
+
+
+def _end_reviews(session: Session, entry_id: str, scopes: Collection[str]) -> None:
+    session.execute(
+        delete(ReviewRequest).where(
+            ReviewRequest.entry_id == entry_id, ReviewRequest.scope.in_(list(scopes))
+        )
+    )
 
 
 def _lock(session: Session, entry_id: str) -> Entry:
