@@ -57,6 +57,11 @@ def get_working_copy(session: Session, actor: Actor, entry_id: str) -> WorkingCo
     return row
 
 
+def find_working_copy(session: Session, actor: Actor, entry_id: str) -> WorkingCopy | None:
+    """The actor's unsaved work on an entry that they may read, or None."""
+    return session.get(WorkingCopy, (entry_id, actor.id))
+
+
 def drop_working_copy(session: Session, actor: Actor, entry_id: str) -> None:
     """Forget the actor's unsaved work on an entry.
 
