@@ -33,9 +33,10 @@ from content_api.packages.compile import Compiled, compile_package
 from content_api.packages.gather import gather_content
 from content_api.packages.models import Release
 from content_api.packages.problems import Problem, errors_of, find_problems
+from content_api.packages.progress import Report, no_report
 from content_api.packages.reconcile import make_live, move, reconcile
 from content_api.packages.schemas import zone_of
-from content_api.packages.service import get_package, get_release, next_number
+from content_api.packages.service import get_package, get_release, live_number, next_number
 from content_api.problems import Conflict, ContentError, NotFound, Refused
 from content_api.repository import keys, metadata
 from content_api.repository.service import (
@@ -70,6 +71,18 @@ class PublishFailed(ContentError):
 
     code = "publish-failed"
     status = 503  # type: ignore[assignment]
+
+
+class NoLongerWaits(Conflict):
+    """The release was published, cancelled or failed before its turn came."""
+
+    code = "no-longer-waits"
+
+
+class LiveMeanwhile(Conflict):
+    """Another release became live after the one that the person saw as live."""
+
+    code = "live-meanwhile"
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,13 +144,16 @@ def publish_release(
     channel: str = "live",
     now: datetime | None = None,
     scheduled: int | None = None,
+    report: Report = no_report,
 ) -> Release:
     """Publish the package's approved content as its next release; it is live afterwards.
 
-    `scheduled` is the id of the release row whose hour has come.
+    `scheduled` is the id of the release row whose hour has come; `report` is told how far
+    it has come.
 
     Raises:
         NotFound: there is no such package.
+        NoLongerWaits: the scheduled release was taken up or taken back by somebody else.
         PackageHasProblems: errors block it; nothing was written.
         NotReady: another publication goes on, or the repository is not signed yet.
         PublishFailed: the disk refused; the release before is still live.
@@ -145,7 +161,10 @@ def publish_release(
     moment = now or utc_now()
     with repository_lock(settings):
         reconcile(engine, settings, moment)
+        report("compile", 0, 0)
         with _snapshot(engine) as session:
+            if scheduled is not None:
+                _check_waits(session, scheduled)
             draft = make_draft(session, load_types(settings.types_dir), slug, moment)
         errors = errors_of(draft.problems)
         if errors:
@@ -153,11 +172,15 @@ def publish_release(
         compiled = draft.compiled
 
         def write_blobs() -> None:
+            media = [entry for entry in compiled.files if entry.path in compiled.media]
+            total = len(compiled.documents) + len(media)
+            report("write", 0, total)
             write_documents(settings.repository_dir, compiled.documents.values())
-            for entry in compiled.files:
-                if entry.path in compiled.media:
-                    source = rendition_file(settings, entry.sha256)
-                    add_blob(settings.repository_dir, entry.sha256, entry.size, source)
+            for done, entry in enumerate(media, len(compiled.documents)):
+                report("write", done, total)
+                source = rendition_file(settings, entry.sha256)
+                add_blob(settings.repository_dir, entry.sha256, entry.size, source)
+            report("sign", total, total)
 
         return _publish(
             engine,
@@ -183,14 +206,17 @@ def restore_release(
     *,
     channel: str = "live",
     now: datetime | None = None,
+    seen: int | None = None,
 ) -> Release:
     """Publish the content of release `number` once more, as the next release.
 
     Displays refuse to go back, so the number goes on. The files are those of then: nothing
-    is compiled, and a display that still holds them fetches only the manifest.
+    is compiled, and a display that still holds them fetches only the manifest. With `seen`,
+    the number that the person saw as live, a second press restores nothing twice.
 
     Raises:
         NotFound: there is no such release, or it was never signed.
+        LiveMeanwhile: another release than `seen` is live by now.
         Refused: rights of its files have ended since.
         Conflict: some of its files are no longer kept.
     """
@@ -200,6 +226,9 @@ def restore_release(
         with read_session(engine) as session:
             package = get_package(session, slug)
             old = _manifest_of(settings, get_release(session, slug, number, channel))
+            live = live_number(session, slug, channel)
+            if seen is not None and live != seen:
+                raise LiveMeanwhile(f"Release {live} of {slug} is live by now, not {seen}.")
             today = moment.astimezone(zone_of(package.body)).date()
         ended = [entry.path for entry in old.files if entry.expires and entry.expires <= today]
         if ended:
@@ -292,6 +321,12 @@ def _publish(
     return release
 
 
+def _check_waits(session: Session, release_id: int) -> None:
+    release = session.get(Release, release_id)
+    if release is None or release.state != "scheduled":
+        raise NoLongerWaits(f"Release row {release_id} no longer waits.")
+
+
 def _begin(
     session: Session, actor: Actor, slug: str, channel: str, scheduled: int | None
 ) -> Release:
@@ -299,6 +334,8 @@ def _begin(
         release = Release(package=slug, channel=channel, state="publishing", created_by=actor.id)
         session.add(release)
         return release
+    # Read anew: it may have been cancelled while the package was compiled.
+    _check_waits(session, scheduled)
     release = session.get_one(Release, scheduled)
     move(release, "publishing")
     return release
