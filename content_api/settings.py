@@ -32,6 +32,7 @@ class Settings:
     max_upload: int = 2 * 1024**3
     max_pixels: int = 120_000_000
     trusted_proxies: int = 0
+    four_eyes: bool = False
 
     @property
     def repository_dir(self) -> Path:
@@ -82,6 +83,7 @@ def load_settings(
         max_upload=_whole(environ, "CONTENT_API_MAX_UPLOAD", 2 * 1024**3),
         max_pixels=_whole(environ, "CONTENT_API_MAX_PIXELS", 120_000_000),
         trusted_proxies=_whole(environ, "CONTENT_API_TRUSTED_PROXIES", 0),
+        four_eyes=_yes_no(environ, "CONTENT_API_FOUR_EYES"),
     )
     if not settings.database_url.startswith(("sqlite:///", "postgresql+psycopg://")):
         raise SettingsError(
@@ -133,6 +135,13 @@ def _whole(environ: Mapping[str, str], name: str, default: int) -> int:
     if not (text.isascii() and text.isdigit()):
         raise SettingsError(f"{name}: expected a whole number, got {text!r}")
     return int(text)
+
+
+def _yes_no(environ: Mapping[str, str], name: str) -> bool:
+    text = environ.get(name, "").lower()
+    if text not in ("", "0", "1", "no", "yes", "false", "true"):
+        raise SettingsError(f"{name}: expected yes or no, got {text!r}")
+    return text in ("1", "yes", "true")
 
 
 def _public_url(text: str) -> str:

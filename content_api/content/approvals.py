@@ -20,6 +20,12 @@ from content_api.languages.models import Language
 from content_api.problems import Conflict, NotFound, Refused
 
 
+class FourEyes(Refused):
+    """Who wrote a text may not be the one who approves it, on a server that asks for two."""
+
+    code = "four-eyes"
+
+
 def approve(
     session: Session,
     actor: Actor,
@@ -27,6 +33,7 @@ def approve(
     scope: str,
     rev: int,
     *,
+    four_eyes: bool = False,
     types: ContentTypes | None = None,
 ) -> Approval:
     """Let revision `rev` of an entry be published in `scope`: a language, or `*`.
@@ -38,8 +45,10 @@ def approve(
         NotFound: no such entry or revision.
         Refused: `scope` is no language of this server.
         Forbidden: the actor may not approve this type in this scope.
+        FourEyes: with `four_eyes`, the actor wrote some of it since its last approval.
     """
-    return approve_scopes(session, actor, entry_id, [scope], rev, types=types)[scope]
+    found = approve_scopes(session, actor, entry_id, [scope], rev, four_eyes=four_eyes, types=types)
+    return found[scope]
 
 
 def approve_scopes(
@@ -49,6 +58,7 @@ def approve_scopes(
     scopes: Collection[str],
     rev: int,
     *,
+    four_eyes: bool = False,
     types: ContentTypes | None = None,
 ) -> dict[str, Approval]:
     """`approve` for several scopes of one revision; the approvals by scope.
@@ -62,6 +72,14 @@ def approve_scopes(
     _check_scopes(session, scopes)
     _check_revision(session, entry, rev)
     held = approvals(session, [entry_id])[entry_id]
+    if four_eyes:
+        own = own_scopes(session, actor, entry_id, rev, held)
+        mine = sorted(set(scopes) & own)
+        if mine:
+            raise FourEyes(
+                f"You wrote some of {entry_id} in {', '.join(mine)} since it was last approved: "
+                "somebody else has to approve it."
+            )
     moves: dict[str, int | None] = {}
     for scope in scopes:
         row = held.get(scope)
@@ -79,6 +97,23 @@ def approve_scopes(
         _moved(session, actor, types, entry, moves, rev)
     _end_reviews(session, entry_id, scopes)
     return {scope: held[scope] for scope in scopes}
+
+
+def own_scopes(
+    session: Session, actor: Actor, entry_id: str, rev: int, held: Mapping[str, Approval]
+) -> set[str]:
+    """The scopes of which `actor` wrote something up to `rev` since they were last approved."""
+    rows = session.execute(
+        select(Revision.rev, Revision.touched).where(
+            Revision.entry_id == entry_id, Revision.rev <= rev, Revision.author == actor.id
+        )
+    )
+    return {
+        scope
+        for number, touched in rows
+        for _path, scope in touched
+        if scope not in held or number > held[scope].rev
+    }
 
 
 def withdraw(

@@ -25,6 +25,7 @@ from content_api.content.translation import summary
 from content_api.content.types import content_types
 from content_api.database import session
 from content_api.problems import NotFound, PreconditionFailed
+from content_api.settings import current_settings
 
 types_api = Blueprint(
     "content-types",
@@ -259,7 +260,14 @@ class OneApproval(MethodView):
     @entries_api.response(200, schemas.ApprovalSchema)
     def put(self, body: dict[str, Any], entry_id: str, scope: str) -> Any:
         """Approve a revision for this scope: the next release shows it."""
-        return service.approve(session(), current_actor(), entry_id, scope, body["rev"])
+        return service.approve(
+            session(),
+            current_actor(),
+            entry_id,
+            scope,
+            body["rev"],
+            four_eyes=current_settings().four_eyes,
+        )
 
     @entries_api.requires("entry.approve")
     @entries_api.response(204)
