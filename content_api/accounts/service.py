@@ -11,13 +11,13 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Engine, select, update
+from sqlalchemy import Engine, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from content_api.accounts import throttle
 from content_api.accounts.access import actor_of
 from content_api.accounts.audit import record
-from content_api.accounts.models import Token, User, UserGrant
+from content_api.accounts.models import OneTimeLink, Token, User, UserGrant
 from content_api.accounts.passwords import (
     check_new_password,
     hash_password,
@@ -79,9 +79,36 @@ def log_in(
         throttle.forgive_try(session, account, address, now)
         if needs_rehash(stored):
             found.password_hash = hash_password(password)
-        token, secret = _issue(session, found, "session", "", now, now + SESSION_LIFE)
-        record(session, actor_of(found), "session.open", f"user/{found.id}")
-        return token, secret
+        return open_session(session, found, now)
+
+
+def open_session(
+    session: Session, user: User, now: datetime, *, by: str = "password"
+) -> tuple[Token, str]:
+    """A session of somebody who has proved who they are; the token's secret is told this once.
+
+    `by` says how they did: `password`, `link` or `openid`.
+    """
+    token, secret = _issue(session, user, "session", "", now, now + SESSION_LIFE)
+    details = {} if by == "password" else {"by": by}
+    record(session, actor_of(user), "session.open", f"user/{user.id}", details=details)
+    return token, secret
+
+
+def end_sessions(session: Session, actor: Actor, user_id: str) -> None:
+    """Sign a user out everywhere; their API tokens go on.
+
+    Raises:
+        NotFound: no such user.
+    """
+    user = get_user(session, user_id)
+    session.execute(
+        update(Token)
+        .where(Token.user_id == user.id, Token.kind == "session", Token.revoked_at.is_(None))
+        .values(revoked_at=utc_now())
+    )
+    session.flush()
+    record(session, actor, "session.close-all", f"user/{user.id}")
 
 
 def log_out(session: Session, actor: Actor, token_id: str) -> None:
@@ -94,10 +121,24 @@ def log_out(session: Session, actor: Actor, token_id: str) -> None:
     record(session, actor, "session.close", f"token/{token.id}")
 
 
-def list_users(session: Session, *, after: str | None = None, limit: int = 200) -> list[User]:
-    """Users by name, deactivated ones too."""
+def list_users(
+    session: Session, *, after: str | None = None, wanted: str | None = None, limit: int = 200
+) -> list[User]:
+    """Users by name, deactivated ones too; those alone whose names or e-mail hold `wanted`."""
     query = select(User).order_by(User.name).limit(limit)
+    if wanted:
+        columns = (User.name, User.display_name, User.email)
+        query = query.where(or_(*(column.icontains(wanted, autoescape=True) for column in columns)))
     return list(session.scalars(query.where(User.name > after) if after else query))
+
+
+def last_seen(session: Session, user_ids: Iterable[str]) -> dict[str, datetime]:
+    """When each of these users was last heard of, to the hour; those never here are left out."""
+    heard = func.max(func.coalesce(Token.last_used_at, Token.created_at)).label("at")
+    query = select(Token.user_id, heard).where(
+        Token.user_id.in_(list(user_ids)), Token.kind == "session"
+    )
+    return {row.user_id: row.at for row in session.execute(query.group_by(Token.user_id))}
 
 
 def get_user(session: Session, user_id: str) -> User:
@@ -181,17 +222,19 @@ def change_user(session: Session, actor: Actor, user_id: str, values: Mapping[st
             user.email = email
             # The trail is kept for good and shown to many: that it changed is enough.
             told["email"] = "changed"
+            # A link was given to whoever reads the old address.
+            end_links(session, user.id)
     if "password" in values:
         check_new_password(values["password"], user.name)
         user.password_hash = hash_password(values["password"])
         told["password"] = "changed"  # noqa: S105  the word, not the secret
-        _revoke_all(session, user.id)
+        end_tokens(session, user.id)
     if "active" in values and values["active"] != (user.deactivated_at is None):
         user.deactivated_at = None if values["active"] else utc_now()
         told["active"] = values["active"]
         if not values["active"]:
             _keep_an_admin(session)
-            _revoke_all(session, user.id)
+            end_tokens(session, user.id)
     session.flush()
     if told:
         record(session, actor, "user.change", f"user/{user.id}", details=told)
@@ -222,9 +265,24 @@ def change_own_password(
         throttle.forgive_try(session, actor.name, address, now)
         user = get_user(session, actor.id)
         user.password_hash = hash_password(new)
-        _revoke_all(session, user.id, but=keep_token)
+        end_tokens(session, user.id, but=keep_token)
         session.flush()
         record(session, actor, "user.change", f"user/{user.id}", details={"password": "changed"})
+
+
+def set_preferences(
+    session: Session, user_id: str, *, ui_language: str | None, timezone: str | None
+) -> None:
+    """Remember in which language and time zone a person reads; nobody else's business.
+
+    Both are expected to be known ones; None is the studio's default.
+
+    Raises:
+        NotFound: no such user.
+    """
+    user = get_user(session, user_id)
+    user.ui_language, user.timezone = ui_language, timezone
+    session.flush()
 
 
 def set_interface_language(session: Session, user_id: str, tag: str) -> None:
@@ -289,6 +347,15 @@ def list_tokens(
     if user_id is not None:
         query = query.where(Token.user_id == user_id)
     return list(session.scalars(query.where(Token.id > after) if after else query))
+
+
+def open_tokens(session: Session, user_id: str, now: datetime) -> list[Token]:
+    """A user's sessions and API tokens that still work, those last used first."""
+    query = select(Token).where(
+        Token.user_id == user_id, Token.revoked_at.is_(None), Token.expires_at > now
+    )
+    found = list(session.scalars(query))
+    return sorted(found, key=lambda row: row.last_used_at or row.created_at, reverse=True)
 
 
 def create_token(
@@ -362,6 +429,27 @@ def revoke_token(session: Session, actor: Actor, token_id: str) -> Token:
     return token
 
 
+def end_tokens(session: Session, user_id: str, *, but: str | None = None) -> None:
+    """End whatever acts as a user, or could: sessions, API tokens, links to set a password."""
+    query = update(Token).where(Token.user_id == user_id, Token.revoked_at.is_(None))
+    session.execute((query.where(Token.id != but) if but else query).values(revoked_at=utc_now()))
+    end_links(session, user_id)
+
+
+def end_links(session: Session, user_id: str) -> None:
+    """Let a user's links that were not used expire now."""
+    now = utc_now()
+    session.execute(
+        update(OneTimeLink)
+        .where(
+            OneTimeLink.user_id == user_id,
+            OneTimeLink.used_at.is_(None),
+            OneTimeLink.expires_at > now,
+        )
+        .values(expires_at=now)
+    )
+
+
 def _issue(
     session: Session, user: User, kind: str, name: str, now: datetime, expires_at: datetime
 ) -> tuple[Token, str]:
@@ -393,11 +481,6 @@ def _free_email(session: Session, email: str | None, user: User | None) -> str |
     if holder is not None and holder is not user:
         raise Conflict("Another user has this email.")
     return email
-
-
-def _revoke_all(session: Session, user_id: str, *, but: str | None = None) -> None:
-    query = update(Token).where(Token.user_id == user_id, Token.revoked_at.is_(None))
-    session.execute((query.where(Token.id != but) if but else query).values(revoked_at=utc_now()))
 
 
 def _keep_an_admin(session: Session) -> None:

@@ -1,3 +1,3 @@
 """Pages of signing in and of one's own account."""
 
-ADDRESSES = ["/studio/sign-in"]
+ADDRESSES = ["/studio/sign-in", "/studio/account"]
