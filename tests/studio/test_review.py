@@ -49,7 +49,7 @@ def test_a_reviewer_sees_what_changes_and_approves_what_was_shown(studio: Studio
         studio, studio.person("marie", Grant("editor")), "title", "fr", "Fosse Delloye à Lewarde"
     )
     page = ada.page("/studio/entries/delloye/review")
-    assert page.xpath("//ins")[0].text_content().strip() == "à Lewarde"
+    assert "à Lewarde" in [mark.text_content().strip() for mark in page.xpath("//ins")]
 
 
 def test_text_that_was_not_shown_is_not_approved(studio: Studio) -> None:
