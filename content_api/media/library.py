@@ -61,6 +61,7 @@ class Wanted:
     missing_alt: str | None = None
     unused: bool = False
     without_file: bool = False
+    but_subtitles: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +212,8 @@ def _kept(
         query = query.where(_says(session, words))
     if wanted.kind is not None:
         query = query.where(Asset.kind == wanted.kind)
+    if wanted.but_subtitles:
+        query = query.where(or_(Asset.kind.is_(None), Asset.kind != "subtitles"))
     if wanted.without_file:
         query = query.where(Asset.sha256.is_(None))
     if wanted.rights is not None:
