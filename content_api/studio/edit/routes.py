@@ -42,6 +42,7 @@ from content_api.problems import Conflict, Refused, problem
 from content_api.studio import formats
 from content_api.studio.edit.form import Column, build_form, choose_columns
 from content_api.studio.edit.merging import Together, lay_over, reconcile
+from content_api.studio.edit.unsaved import pairs, with_unsaved
 from content_api.studio.edit.wording import Wording, ids_named
 from content_api.studio.formats import content_languages, label_of
 from content_api.studio.pages import Pages, explain, json_body, redirect_to, render
@@ -160,7 +161,7 @@ def edit_page(entry_id: str) -> ResponseReturnValue:
     writable = _scopes_for(actor, entry.type, tags)
     asked = request.args.get("languages", "").split(",")
     shown = choose_columns([*asked, *([] if any(asked) else _remembered())], tags, writable)
-    base, mine, rev, kept = _with_unsaved(actor, entry, head, wording)
+    base, mine, rev, kept = with_unsaved(actor, entry, head, wording)
     originals = {source for source in tags.values() if source}
     columns = [
         Column(
@@ -180,8 +181,8 @@ def edit_page(entry_id: str) -> ResponseReturnValue:
         kind=kind,
         form=form,
         title=_best(title) or _("Untitled"),
-        base=_pairs(base),
-        mine=_pairs(mine),
+        base=pairs(base),
+        mine=pairs(mine),
         rev=rev,
         stories=wording.stories,
         kept=kept,
@@ -196,28 +197,6 @@ def edit_page(entry_id: str) -> ResponseReturnValue:
     if any(asked):
         _remember_columns(response, shown)
     return response
-
-
-def _with_unsaved(
-    actor: Actor, entry: Entry, head: Revision, wording: Wording
-) -> tuple[Flat, Flat, int, Any]:
-    """The document to start from, the one to show, the revision of the first, the working copy."""
-    newest = flatten(head.body)
-    copy = working_copies.find_working_copy(session(), actor, entry.id)
-    if copy is None or not copy.operations:
-        return newest, newest, head.rev, None
-    before = head
-    if copy.base_rev != head.rev:
-        before = service.get_revision(session(), entry.id, copy.base_rev)
-    base = flatten(before.body)
-    mine = lay_over(base, copy.operations, wording.stories)
-    if before.rev == head.rev:
-        return base, mine, head.rev, copy
-    together = reconcile(base, mine, newest, wording.stories)
-    if together.decisions:
-        # Decided when saving: until then the page shows what was typed, as it was typed.
-        return base, mine, before.rev, copy
-    return newest, together.flat, head.rev, copy
 
 
 # -- What the page's script asks -------------------------------------------------------------
@@ -278,7 +257,7 @@ def save(entry_id: str) -> ResponseReturnValue:
     title = entry_title(content_types(), kind.id, revision.body)
     return jsonify(
         rev=revision.rev,
-        document=_pairs(flatten(revision.body)),
+        document=pairs(flatten(revision.body)),
         title=_best(title) or _("Untitled"),
         merged_with=names,
         unchanged=revision.rev == head_before,
@@ -334,8 +313,8 @@ def _to_decide(
         )
     return {
         "head_rev": head.rev,
-        "theirs": _pairs(theirs),
-        "merged": _pairs(together.flat),
+        "theirs": pairs(theirs),
+        "merged": pairs(together.flat),
         "orders": dict(together.orders),
         "decisions": decisions,
         "touched": len(touched),
@@ -486,10 +465,6 @@ def _remember_columns(response: Response, tags: list[str]) -> None:
         samesite="Lax",
         secure=request.is_secure,
     )
-
-
-def _pairs(flat: Flat) -> list[list[Any]]:
-    return [[path, scope, value] for (path, scope), value in flat.items()]
 
 
 def _best(titles: Mapping[str, str]) -> str:
