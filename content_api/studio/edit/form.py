@@ -7,7 +7,7 @@ shared field has one cell. What a person may not write is shown to read.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from content_api.content.document import SHARED, Pair
@@ -82,7 +82,7 @@ class Story:
     field: Field
     path: str
     blocks: tuple[Block, ...] = ()
-    templates: tuple[Block, ...] = field(default=())
+    templates: tuple[Block, ...] = ()
     writable: bool = True
 
 

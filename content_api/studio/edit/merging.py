@@ -133,7 +133,10 @@ def combine_orders(
         if block in found or block in gone:
             continue
         before = next((known for known in reversed(other[:index]) if known in found), None)
-        found.insert(0 if before is None else found.index(before) + 1, block)
+        place = 0 if before is None else found.index(before) + 1
+        while place < len(found) and found[place] not in base:
+            place += 1
+        found.insert(place, block)
     return found, decided
 
 

@@ -147,7 +147,7 @@ class Wording:
             parts = pair[0].split(".")
             place = fields.index(parts[0]) if parts[0] in fields else len(fields)
             order: list[str] = []
-            for flat in flats:
+            for flat in flats if parts[0] in self.stories else ():
                 order += [block for block in flat.get((parts[0], SHARED), ()) if block not in order]
             inner = order.index(parts[1]) if len(parts) > 1 and parts[1] in order else -1
             return place, inner, len(parts), pair
