@@ -24,6 +24,7 @@ from content_api.content.service import create_entry, save_entry
 from content_api.content.types import ContentTypes, Field, FieldGroup, load_types
 from content_api.content.working_copies import put_working_copy
 from content_api.devices.service import create_device, create_venue
+from content_api.media.models import Asset
 from content_api.media.service import attach_files, encode_files
 from content_api.packages.service import save_package
 from tests.studio import hostile
@@ -149,6 +150,7 @@ def ada(live: Live) -> Person:
         with app.app_context():
             ready = encode_files(session, {"picture": picture}, settings=live.settings)
             attach_files(session, SYSTEM, ready)
+        session.get_one(Asset, "picture").filename = hostile.line(next(turns))
         save_entry(
             session,
             SYSTEM,
