@@ -1,0 +1,140 @@
+/**
+ * Translating beside the source: on to the next text by keys, terms of the glossary and the
+ * source itself by a click, and what somebody says of a translation. Typing, keeping and
+ * saving are the editor's (`edit/editor.js`), which runs on the same element.
+ */
+
+import { announce, toast } from '../dialogs.js'
+import { _, ngettext } from '../messages.js'
+import { send } from '../send.js'
+
+const NEEDS_WORK = ['missing', 'outdated', 'machine']
+
+/**
+ * The place of the next one of `needing` from `at` on, going `step` by `step`, around the end.
+ * @param {boolean[]} needing @param {number} at -1: before the first @param {1 | -1} step
+ * @returns {number | null}
+ */
+export function nextNeeding(needing, at, step) {
+  const { length } = needing
+  for (let turn = 1; turn <= length; turn += 1) {
+    const place = (((at < 0 && step < 0 ? 0 : at) + step * turn) % length + length) % length
+    if (needing[place]) return place
+  }
+  return null
+}
+
+/** @param {HTMLElement} root */
+export default function start(root) {
+  const units = /** @type {HTMLElement[]} */ ([...root.querySelectorAll('[data-unit]')])
+  const url = root.dataset.translate ?? ''
+  const areaOf = (/** @type {HTMLElement} */ unit) =>
+    /** @type {HTMLTextAreaElement | null} */ (unit.querySelector('.unit__target textarea'))
+  const needs = (/** @type {HTMLElement} */ unit) => NEEDS_WORK.includes(unit.dataset.unitStatus ?? '')
+
+  document.addEventListener('keydown', (event) => {
+    if (!event.altKey || event.ctrlKey || (event.key !== 'ArrowDown' && event.key !== 'ArrowUp')) return
+    event.preventDefault()
+    const at = units.findIndex((unit) => unit.contains(document.activeElement))
+    const place = nextNeeding(units.map(needs), at, event.key === 'ArrowDown' ? 1 : -1)
+    if (place === null) {
+      announce(_('No text on this page needs work.'))
+      return
+    }
+    const unit = units[place]
+    areaOf(unit)?.focus()
+    unit.scrollIntoView({ block: 'center' })
+  })
+
+  root.addEventListener('click', async (event) => {
+    const target = /** @type {Element} */ (event.target)
+    const unit = /** @type {HTMLElement | null} */ (target.closest('[data-unit]'))
+    if (!unit) return
+    const area = areaOf(unit)
+    const term = /** @type {HTMLElement | null} */ (target.closest('[data-insert]'))
+    if (term && area) insert(area, term.dataset.insert ?? '')
+    if (target.closest('[data-copy-source]') && area) {
+      const text = unit.querySelector('[data-source-text]')?.textContent ?? ''
+      area.focus()
+      area.select()
+      insert(area, text)
+    }
+    const claim = /** @type {HTMLElement | null} */ (target.closest('[data-claim]'))
+    if (claim) await say(unit, claim.dataset.claim ?? '')
+  })
+
+  /** @param {HTMLElement} unit @param {string} state */
+  async function say(unit, state) {
+    if (isUnsaved()) {
+      toast(_('Save first: this speaks of the text that is saved.'), 'warn')
+      return
+    }
+    try {
+      const { body } = await send('POST', `${url}/claim`, { json: { path: unit.dataset.unit, state } })
+      paint(body.statuses)
+      toast(state === 'reviewed' ? _('Marked as reviewed.') : _('Noted: the translation is right as it is.'))
+    } catch (error) {
+      toast(/** @type {Error} */ (error).message, 'bad')
+    }
+  }
+
+  const status = /** @type {HTMLElement | null} */ (root.querySelector('[data-status]'))
+  const isUnsaved = () => Boolean(status && status.dataset.state !== 'saved')
+
+  /** @param {Record<string, string>} statuses */
+  function paint(statuses) {
+    for (const unit of units) {
+      const name = statuses[unit.dataset.unit ?? ''] ?? ''
+      if (name === unit.dataset.unitStatus) continue
+      unit.dataset.unitStatus = name
+      unit.querySelector('[data-badge]')?.replaceChildren(...badge(name))
+      if (name !== 'outdated') {
+        unit.querySelector('.unit__changed')?.remove()
+        unit.querySelector('[data-claim="translated"]')?.remove()
+      }
+    }
+    const left = units.filter(needs).length
+    announce(ngettext('%(n)s text still needs work.', '%(n)s texts still need work.', left))
+  }
+
+  if (status) {
+    let before = status.dataset.state
+    new MutationObserver(async () => {
+      const now = status.dataset.state
+      if (now === 'saved' && before === 'saving') {
+        try {
+          const { body } = await send('GET', `${url}/statuses`, { askToSignIn: false })
+          paint(body.statuses)
+        } catch {
+          // The badges are a reload behind; nothing else.
+        }
+      }
+      before = now
+    }).observe(status, { attributes: true, attributeFilter: ['data-state'] })
+  }
+
+  for (const link of /** @type {HTMLAnchorElement[]} */ ([...document.querySelectorAll('[data-keeps-place]')])) {
+    link.addEventListener('click', () => {
+      const unit = units.find((one) => one.getBoundingClientRect().bottom > 120)
+      if (unit) link.hash = unit.id
+    })
+  }
+  const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)))
+  if (target) areaOf(/** @type {HTMLElement} */ (target))?.focus()
+}
+
+/** @param {string} name */
+function badge(name) {
+  const template = /** @type {HTMLTemplateElement | null} */ (document.getElementById('status-badges'))
+  const found = template?.content.querySelector(`[data-name="${CSS.escape(name)}"]`)
+  return found ? [...found.cloneNode(true).childNodes] : []
+}
+
+/** Put text where the cursor is, so that the browser's undo knows. @param {HTMLTextAreaElement} area @param {string} text */
+function insert(area, text) {
+  area.focus()
+  if (!document.execCommand('insertText', false, text)) {
+    area.setRangeText(text, area.selectionStart, area.selectionEnd, 'end')
+    area.dispatchEvent(new Event('input', { bubbles: true }))
+  }
+}

@@ -1,0 +1,3 @@
+"""Pages on which an entry is translated."""
+
+ADDRESSES = ["/studio/entries/{entry}/translate/{language}"]
