@@ -47,6 +47,7 @@ class Device(Base):
     enrolled_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     last_seen_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     last_heartbeat: Mapped[dict[str, Any] | None] = mapped_column(JSONDocument)
+    playing_since: Mapped[datetime | None] = mapped_column(UTCDateTime)
     revoked_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
 
 

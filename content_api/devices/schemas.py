@@ -209,6 +209,15 @@ class PlayingSchema(_ReportSchema):
     manifest_sha256 = fields.String(required=True, validate=validate.Regexp(r"^[0-9a-f]{64}\Z"))
 
 
+class ComingSchema(_ReportSchema):
+    """A release a device is fetching; bytes still missing of all it needs."""
+
+    package = fields.String(required=True, validate=check_slug)
+    release = fields.Integer(required=True, strict=True, validate=validate.Range(1, 2**31 - 1))
+    missing_bytes = fields.Integer(required=True, validate=validate.Range(0, 2**53))
+    total_bytes = fields.Integer(required=True, validate=validate.Range(0, 2**53))
+
+
 class LastSyncSchema(_ReportSchema):
     """How the last synchronisation went."""
 
@@ -246,6 +255,7 @@ class HeartbeatSchema(_ReportSchema):
     active = fields.Nested(PlayingSchema, allow_none=True)
     complete = fields.Nested(PlayingSchema, allow_none=True)
     missing_bytes = fields.Integer(validate=validate.Range(0, 2**53), allow_none=True)
+    coming = fields.Nested(ComingSchema, allow_none=True)
     last_sync = fields.Nested(LastSyncSchema, allow_none=True)
     last_full_verify_at = fields.String(allow_none=True, validate=validate.Length(max=40))
     clock = fields.Nested(ClockSchema, allow_none=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from secrets import token_hex
 from typing import Any
@@ -24,7 +24,7 @@ from content_api.devices.models import (
     Venue,
 )
 from content_api.devices.rules import CODE_LIFE, code_hash, new_code, normalise_code
-from content_api.packages.models import Package
+from content_api.packages.models import Package, Release
 from content_api.problems import (
     Conflict,
     Forbidden,
@@ -370,6 +370,8 @@ def note_heartbeat(
     """Keep what a device reports, as its last word and in its bounded history."""
     device = get_device(session, device_id)
     device.last_seen_at = now
+    if _playing(body) != _playing(device.last_heartbeat):
+        device.playing_since = now if _playing(body) else None
     device.last_heartbeat = dict(body)
     device.client = str(body["client"])[:64]
     session.add(Heartbeat(device=device_id, received_at=now, body=dict(body)))
@@ -387,6 +389,29 @@ def note_heartbeat(
             delete(Heartbeat).where(Heartbeat.device == device_id, Heartbeat.id <= oldest)
         )
     return device
+
+
+def _playing(report: Mapping[str, Any] | None) -> tuple[Any, Any] | None:
+    active = (report or {}).get("active")
+    return (active["package"], active["release"]) if active else None
+
+
+def open_codes(session: Session, device_ids: Iterable[str], now: datetime) -> dict[str, datetime]:
+    """Until when those of these devices that have a code not used yet can enrol with it."""
+    query = select(EnrolmentCode.device, EnrolmentCode.expires_at).where(
+        EnrolmentCode.device.in_(list(device_ids)),
+        EnrolmentCode.used_at.is_(None),
+        EnrolmentCode.expires_at > now,
+    )
+    return {row.device: row.expires_at for row in session.execute(query)}
+
+
+def live_releases(session: Session) -> dict[tuple[str, str], int]:
+    """The number of the live release of each package and channel."""
+    query = select(Release.package, Release.channel, Release.number).where(
+        Release.state == "live", Release.number.is_not(None)
+    )
+    return {(row.package, row.channel): row.number for row in session.execute(query)}
 
 
 def list_heartbeats(

@@ -43,6 +43,10 @@ def upgrade() -> None:
         sa.Column("machine", sa.Integer(), nullable=False),
         sa.Column("translated", sa.Integer(), nullable=False),
         sa.Column("reviewed", sa.Integer(), nullable=False),
+        sa.Column("last_rev", sa.Integer(), nullable=False),
+        sa.Column("title", sa.Text(), nullable=True),
+        sa.Column("sort_title", sa.String(length=80), nullable=True),
+        sa.Column("expires_on", sa.String(length=10), nullable=True),
         sa.ForeignKeyConstraint(
             ["entry_id"],
             ["entry.id"],
@@ -50,6 +54,9 @@ def upgrade() -> None:
             ondelete="CASCADE",
         ),
         sa.PrimaryKeyConstraint("entry_id", "scope", name=op.f("pk_entry_status")),
+    )
+    op.create_index(
+        "ix_entry_status_scope_expires_on", "entry_status", ["scope", "expires_on"], unique=False
     )
     op.create_index(
         "ix_entry_status_scope_missing", "entry_status", ["scope", "missing"], unique=False
@@ -166,6 +173,10 @@ def upgrade() -> None:
     op.create_index(
         "ix_review_request_state_scope", "review_request", ["state", "scope"], unique=False
     )
+    op.create_index(
+        "ix_revision_author_entry_id", "revision", ["author", "entry_id"], unique=False
+    )
     op.create_index("ix_entry_updated_at_id", "entry", ["updated_at", "id"], unique=False)
+    op.add_column("device", sa.Column("playing_since", sa.DateTime(timezone=True), nullable=True))
     op.add_column("user_account", sa.Column("ui_language", sa.String(length=35), nullable=True))
     op.add_column("user_account", sa.Column("timezone", sa.String(length=64), nullable=True))

@@ -1,0 +1,219 @@
+"""How a device stands, in sentences of the reader's language."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from content_api.devices.status import Point
+from content_api.messages import gettext as _
+from content_api.messages import ngettext, pgettext
+from content_api.studio import formats
+from content_api.studio.people.words import listed
+
+Values = Mapping[str, Any]
+
+
+def sentence(point: Point, now: datetime, zone: ZoneInfo | None = None) -> str:
+    """A point as a sentence; hours are told in `zone`, or in the reader's."""
+    return _SENTENCES[point.word](point.values, now, zone or formats.reader_zone())
+
+
+def over(point: Point) -> str:
+    """That a point no longer holds."""
+    said = {
+        "damaged": _("All files are there and whole again."),
+        "clock-not-trusted": _("Its clock can be believed again."),
+        "clock-off": _("Its clock is right again."),
+        "disk-full": _("There is room on its disk again."),
+        "disk-low": _("There is enough room on its disk again."),
+        "sync-failed": _("It reaches the server and takes what is new again."),
+    }
+    if point.word == "fault":
+        return _("Over: %(fault)s", fault=_fault(point.values["code"], point.values["message"]))
+    return said.get(point.word, point.word)
+
+
+def short_state(points: tuple[Point, ...]) -> str:
+    """Two or three words for the first point of a device, for its badge."""
+    word = points[0].word if points else ""
+    said = {
+        "revoked": pgettext("device", "revoked"),
+        "never-enrolled": pgettext("device", "not enrolled"),
+        "waits-for-code": pgettext("device", "waits for its code"),
+        "overdue": pgettext("device", "silent for long"),
+        "silent": pgettext("device", "silent"),
+        "plays": pgettext("device", "in order"),
+        "plays-nothing": pgettext("device", "plays nothing"),
+        "plays-other": pgettext("device", "changes package"),
+        "waits": pgettext("device", "update waits"),
+        "coming": pgettext("device", "is updating"),
+        "damaged": pgettext("device", "files missing"),
+        "clock-not-trusted": pgettext("device", "clock wrong"),
+        "clock-off": pgettext("device", "clock off"),
+        "disk-full": pgettext("device", "disk full"),
+        "disk-low": pgettext("device", "disk nearly full"),
+        "sync-failed": pgettext("device", "update failed"),
+        "fault": pgettext("device", "fault"),
+    }
+    return said.get(word, word)
+
+
+def languages_words(tags: list[str]) -> str:
+    """Languages by name, joined."""
+    return listed(formats.language_name(tag) for tag in tags)
+
+
+def profile_names() -> dict[str, tuple[str, str]]:
+    """Display profiles: a name, and what they are for."""
+    return {
+        "tablet": (_("Tablet or touch kiosk"), _("One person touches it, close by.")),
+        "wall": (_("Large screen or projection"), _("Several people watch it from afar.")),
+        "guide": (_("Portable guide"), _("A telephone or small device in the hand.")),
+        "galaxy": (_("Liquid Galaxy"), _("Several screens that show one panorama.")),
+    }
+
+
+def channel_names() -> dict[str, str]:
+    """Channels by what they are for."""
+    return {
+        "live": _("Live: what is published"),
+        "preview": _("Preview: to try a release before visitors see it"),
+    }
+
+
+def _since(at: datetime, now: datetime, zone: ZoneInfo) -> tuple[str, str]:
+    here = at.astimezone(zone)
+    days = (now.astimezone(zone).date() - here.date()).days
+    kind = {0: "today", 1: "yesterday"}.get(days, "day")
+    return kind, formats.format_time(at, zone)
+
+
+def _plays(values: Values, now: datetime, zone: ZoneInfo) -> str:
+    release, since = values["release"], values.get("since")
+    if since is None:
+        return _("Plays release %(release)s.", release=release)
+    kind, hour = _since(since, now, zone)
+    if kind == "today":
+        return _("Plays release %(release)s since today %(hour)s.", release=release, hour=hour)
+    if kind == "yesterday":
+        return _("Plays release %(release)s since yesterday %(hour)s.", release=release, hour=hour)
+    day = formats.format_date(since.astimezone(zone).date(), "long")
+    return _("Plays release %(release)s since %(day)s.", release=release, day=day)
+
+
+def _plays_other(values: Values, _now: datetime, _zone: ZoneInfo) -> str:
+    return _(
+        "Still plays release %(release)s of %(package)s; %(assigned)s is assigned to it.",
+        **{name: values[name] for name in ("release", "package", "assigned")},
+    )
+
+
+def _silent(values: Values, now: datetime, zone: ZoneInfo) -> str:
+    kind, hour = _since(values["at"], now, zone)
+    if kind == "today":
+        return _("Not heard of since today %(hour)s; it plays what it holds.", hour=hour)
+    if kind == "yesterday":
+        return _("Not heard of since yesterday %(hour)s; it plays what it holds.", hour=hour)
+    day = formats.format_date(values["at"].astimezone(zone).date(), "long")
+    return _("Not heard of since %(day)s; it plays what it holds.", day=day)
+
+
+def _overdue(values: Values, now: datetime, _zone: ZoneInfo) -> str:
+    return ngettext(
+        "Not heard of for %(n)s day: somebody should go and look.",
+        "Not heard of for %(n)s days: somebody should go and look.",
+        (now - values["at"]).days,
+    )
+
+
+def _sync_failed(values: Values, _now: datetime, _zone: ZoneInfo) -> str:
+    code = values["code"]
+    said = {
+        "no-network": _("It could not reach the server the last time it tried."),
+        "origin-trouble": _("The server did not answer it as it should the last time."),
+        "foreign-answer": _(
+            "Something between it and the server answers in the server's place: "
+            "look at the venue's network."
+        ),
+        "disk-full": _("Its disk has no room for what is new."),
+        "not-trusted": _("It was offered something that was not signed by us, and refused it."),
+        "rollback-refused": _("It was offered something older than it has, and refused it."),
+        "metadata-expired": _("The server's signature is too old: see the operations guide."),
+        "damaged-transfer": _("What it fetched arrived damaged; it will try again."),
+        "newer-format": _("The release needs a newer program: bring the device up to date."),
+        "nothing-assigned": _("No package is assigned to it."),
+        "device-refused": _("The server does not know it any more: enrol it again."),
+        "store-damaged": _("Some of its files were damaged; it fetches them again."),
+    }
+    return said.get(code) or _("Its last update failed (%(code)s).", code=code)
+
+
+def _fault(code: str, message: str) -> str:
+    said = {
+        "manifest-lost": _("It lost the list of what it plays; the next update mends that."),
+        "not-enrolled": _("It does not know which device it is: enrol it again."),
+        "not-trusted": _("What it holds is not signed as it should be."),
+    }
+    return said.get(code) or _("Fault reported: %(message)s", message=f"{code}: {message}")
+
+
+def _gap(values: Values, _now: datetime, _zone: ZoneInfo) -> str:
+    span: timedelta = values["span"]
+    hours = round(span.total_seconds() / 3600)
+    if hours < 48:
+        return ngettext(
+            "Heard of again after %(n)s hour of silence.",
+            "Heard of again after %(n)s hours of silence.",
+            max(1, hours),
+        )
+    return ngettext(
+        "Heard of again after %(n)s day of silence.",
+        "Heard of again after %(n)s days of silence.",
+        round(hours / 24),
+    )
+
+
+_SENTENCES: dict[str, Callable[[Values, datetime, ZoneInfo], str]] = {
+    "revoked": lambda v, _n, zone: _(
+        "Revoked on %(when)s: it plays what it holds and takes nothing new.",
+        when=formats.format_datetime(v["at"], zone=zone),
+    ),
+    "never-enrolled": lambda _v, _n, _z: _("Not enrolled yet: make a code for it."),
+    "waits-for-code": lambda v, _n, zone: _(
+        "Waits to be enrolled; its code works until %(when)s.",
+        when=formats.format_datetime(v["until"], zone=zone),
+    ),
+    "overdue": _overdue,
+    "silent": _silent,
+    "plays": _plays,
+    "plays-other": _plays_other,
+    "plays-nothing": lambda _v, _n, _z: _("Plays nothing yet."),
+    "waits": lambda v, _n, _z: _(
+        "Release %(release)s is ready; it takes it at its next update.", release=v["release"]
+    ),
+    "coming": lambda v, _n, _z: _(
+        "Release %(release)s is %(share)s there.",
+        release=v["release"],
+        share=formats.format_percent(v["share"]),
+    ),
+    "damaged": lambda v, _n, _z: _(
+        "%(size)s of what it plays are missing or damaged; the next update mends that.",
+        size=formats.format_bytes(v["bytes"]),
+    ),
+    "clock-not-trusted": lambda _v, _n, _z: _("Its clock cannot be believed: set it."),
+    "clock-off": lambda v, _n, _z: ngettext(
+        "Its clock is %(n)s minute off.", "Its clock is %(n)s minutes off.", v["minutes"]
+    ),
+    "disk-full": lambda v, _n, _z: _(
+        "Its disk is full: %(size)s are left.", size=formats.format_bytes(v["free"])
+    ),
+    "disk-low": lambda v, _n, _z: _(
+        "Its disk is nearly full: %(size)s are left.", size=formats.format_bytes(v["free"])
+    ),
+    "sync-failed": _sync_failed,
+    "fault": lambda v, _n, _z: _fault(v["code"], v["message"]),
+    "gap": _gap,
+}
