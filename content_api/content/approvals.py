@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
@@ -11,7 +12,7 @@ from sqlalchemy.orm import Session
 from content_api.accounts.access import authorise
 from content_api.accounts.audit import record
 from content_api.accounts.rules import Actor
-from content_api.content.document import SHARED, flatten
+from content_api.content.document import SHARED, Pair, flatten
 from content_api.content.index import update_references
 from content_api.content.models import Approval, ApprovalLog, Entry, ReviewRequest, Revision
 from content_api.content.types import ContentTypes, content_types
@@ -73,7 +74,7 @@ def approve_scopes(
     _check_revision(session, entry, rev)
     held = approvals(session, [entry_id])[entry_id]
     if four_eyes:
-        own = own_scopes(session, actor, entry_id, rev, held)
+        own = {scope for _path, scope in own_texts(session, actor, entry_id, rev)}
         mine = sorted(set(scopes) & own)
         if mine:
             raise FourEyes(
@@ -99,20 +100,36 @@ def approve_scopes(
     return {scope: held[scope] for scope in scopes}
 
 
-def own_scopes(
-    session: Session, actor: Actor, entry_id: str, rev: int, held: Mapping[str, Approval]
-) -> set[str]:
-    """The scopes of which `actor` wrote something up to `rev` since they were last approved."""
+def own_texts(session: Session, actor: Actor, entry_id: str, rev: int) -> set[Pair]:
+    """What `actor` wrote up to `rev` that nobody has approved since: [path, scope] pairs.
+
+    An approval that was withdrawn, or moved back to an older revision, approves nothing.
+    """
+    entry = session.get_one(Entry, entry_id)
+    moves = session.execute(
+        select(ApprovalLog.scope, ApprovalLog.to_rev)
+        # The log outlives an entry; another may have had this id before.
+        .where(ApprovalLog.entry_id == entry_id, ApprovalLog.at >= entry.created_at)
+        .order_by(ApprovalLog.id)
+    )
+    standing: dict[str, list[int]] = defaultdict(list)
+    for scope, to_rev in moves:
+        kept = [number for number in standing[scope] if to_rev and number < to_rev]
+        standing[scope] = [*kept, to_rev] if to_rev else []
+    since = {
+        scope: max((number for number in numbers if number <= rev), default=0)
+        for scope, numbers in standing.items()
+    }
     rows = session.execute(
         select(Revision.rev, Revision.touched).where(
             Revision.entry_id == entry_id, Revision.rev <= rev, Revision.author == actor.id
         )
     )
     return {
-        scope
+        (path, scope)
         for number, touched in rows
-        for _path, scope in touched
-        if scope not in held or number > held[scope].rev
+        for path, scope in touched
+        if number > since.get(scope, 0)
     }
 
 

@@ -133,6 +133,7 @@ def make_claim(
     """
     types = types or content_types()
     from content_api.content.service import lock_entry
+    from content_api.content.statuses import update_statuses
 
     entry = lock_entry(session, entry_id)
     if state not in CLAIM_STATES:
@@ -163,6 +164,7 @@ def make_claim(
     )
     session.add(claim)
     session.flush()
+    update_statuses(session, [entry_id])
     record(
         session,
         actor,

@@ -11,10 +11,13 @@ from content_api.accounts.access import authorise
 from content_api.accounts.audit import record
 from content_api.accounts.models import User
 from content_api.accounts.rules import Actor, allows
+from content_api.content.document import SHARED, field_at, flatten
 from content_api.content.models import Comment, Entry
-from content_api.content.service import get_entry
+from content_api.content.service import get_entry, get_revision, type_of
+from content_api.content.types import ContentTypes, content_types
 from content_api.content.values import ValueRefused, clean_text
 from content_api.database import utc_now
+from content_api.languages.service import find_language
 from content_api.problems import NotFound, Refused
 
 MAX_COMMENT = 4_000
@@ -30,17 +33,25 @@ class Said:
 
 
 def add_comment(
-    session: Session, actor: Actor, entry_id: str, path: str, scope: str, text: str
+    session: Session,
+    actor: Actor,
+    entry_id: str,
+    path: str,
+    scope: str,
+    text: str,
+    *,
+    types: ContentTypes | None = None,
 ) -> Comment:
     """Say something about a field, as the entry stands now.
 
     Raises:
         NotFound: no such entry.
-        Refused: no text, or too much of it.
+        Refused: no text, or too much of it; the entry has no such field or language.
         Forbidden: the actor may neither write nor approve this scope.
     """
     entry = get_entry(session, actor, entry_id)
     _check_right(actor, entry, scope)
+    _check_place(session, types or content_types(), entry, path, scope)
     try:
         cleaned = clean_text(text)
     except ValueRefused as error:
@@ -49,8 +60,8 @@ def add_comment(
         raise Refused(f"text: expected 1 to {MAX_COMMENT} characters, got {len(cleaned)}.")
     comment = Comment(
         entry_id=entry_id,
-        path=path[:200],
-        scope=scope[:35],
+        path=path,
+        scope=scope,
         rev=entry.head_rev,
         text=cleaned,
         author=actor.id,
@@ -110,3 +121,14 @@ def list_comments(
 def _check_right(actor: Actor, entry: Entry, scope: str) -> None:
     if not allows(actor, "entry.approve", entry_type=entry.type, scopes=[scope]):
         authorise(actor, "entry.write", entry_type=entry.type, scopes=[scope])
+
+
+def _check_place(
+    session: Session, types: ContentTypes, entry: Entry, path: str, scope: str
+) -> None:
+    kind = type_of(types, entry)
+    flat = flatten(get_revision(session, entry.id, entry.head_rev).body)
+    if kind.field(path) is None and field_at(types, kind, flat, path) is None:
+        raise Refused(f"path: expected a field of {entry.id}, got {path[:80]!r}.")
+    if scope != SHARED and find_language(session, scope) is None:
+        raise Refused(f"scope: expected * or a language of this server, got {scope[:40]!r}.")

@@ -39,7 +39,10 @@ class Revision(Base):
     """
 
     __tablename__ = "revision"
-    __table_args__ = (UniqueConstraint("entry_id", "rev", name="uq_revision_entry_id_rev"),)
+    __table_args__ = (
+        UniqueConstraint("entry_id", "rev", name="uq_revision_entry_id_rev"),
+        Index("ix_revision_author_entry_id", "author", "entry_id"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     entry_id: Mapped[str] = mapped_column(ForeignKey("entry.id", ondelete="CASCADE"))
@@ -141,15 +144,18 @@ class Claim(Base):
 
 
 class EntryStatus(Base):
-    """How many texts of an entry's head have which translation status in one language.
+    """What lists need of an entry's head in one scope; `content.statuses` keeps it true.
 
-    An index that can be rebuilt from units and claims, so that lists need not read them.
+    How many texts have which translation status, what names the entry (plain, and folded to
+    sort by), the last revision that changed the scope, and in `*` the day its rights end.
+    An index that can be rebuilt from revisions, units and claims.
     """
 
     __tablename__ = "entry_status"
     __table_args__ = (
         Index("ix_entry_status_scope_missing", "scope", "missing"),
         Index("ix_entry_status_scope_outdated", "scope", "outdated"),
+        Index("ix_entry_status_scope_expires_on", "scope", "expires_on"),
     )
 
     entry_id: Mapped[str] = mapped_column(
@@ -161,6 +167,10 @@ class EntryStatus(Base):
     machine: Mapped[int] = mapped_column(default=0)
     translated: Mapped[int] = mapped_column(default=0)
     reviewed: Mapped[int] = mapped_column(default=0)
+    last_rev: Mapped[int] = mapped_column(default=0)
+    title: Mapped[str | None] = mapped_column(Text)
+    sort_title: Mapped[str | None] = mapped_column(String(80))
+    expires_on: Mapped[str | None] = mapped_column(String(10))
 
 
 class ReviewRequest(Base):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from itertools import islice
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -18,6 +19,7 @@ from content_api.accounts.rules import Actor, allows
 from content_api.content.document import SHARED
 from content_api.content.models import Entry, ReviewRequest
 from content_api.content.service import lock_entry
+from content_api.content.values import ValueRefused, clean_text
 from content_api.database import utc_now
 from content_api.languages.service import languages
 from content_api.problems import Conflict, Refused
@@ -28,6 +30,9 @@ NEXT_STATES: Mapping[str | None, frozenset[str]] = {
     "sent_back": frozenset({"waiting"}),
 }
 """Legal changes; None is a scope that nobody asked to review. Approving ends every state."""
+
+MAX_NOTE = 1_000
+"""Characters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +54,13 @@ def request_review(
 
     Raises:
         NotFound: no such entry.
-        Refused: a scope is no language of this server.
+        Refused: a scope is no language of this server, or the note is too long.
         Forbidden: the actor may not write one of the scopes.
     """
     entry = lock_entry(session, entry_id)
     authorise(actor, "entry.write", entry_type=entry.type, scopes=scopes)
     _check(session, scopes)
+    note = _cleaned(note or "", "note") or None
     held = review_states(session, [entry_id]).get(entry_id, {})
     found = []
     for scope in scopes:
@@ -92,13 +98,14 @@ def send_back(
     """
     entry = lock_entry(session, entry_id)
     authorise(actor, "entry.approve", entry_type=entry.type, scopes=[scope])
-    if not reason.strip():
+    reason = _cleaned(reason, "reason")
+    if not reason:
         raise Refused("reason: expected what has to change, in a sentence.")
     row = session.get(ReviewRequest, (entry_id, scope))
     if row is None or row.state != "waiting":
         raise Conflict(f"{entry_id} does not wait for a review in {scope[:40]}.")
     _move(row, "sent_back")
-    row.note = reason.strip()[:1000]
+    row.note = reason
     row.decided_by, row.decided_at = actor.id, utc_now()
     session.flush()
     record(
@@ -132,14 +139,13 @@ def waiting_reviews(session: Session, actor: Actor, *, limit: int = 200) -> list
         .join(Entry, Entry.id == ReviewRequest.entry_id)
         .where(ReviewRequest.state == "waiting")
         .order_by(ReviewRequest.requested_at, ReviewRequest.entry_id, ReviewRequest.scope)
-        .limit(5 * limit)
     )
-    found = [
+    found = (
         Waiting(request, entry)
         for request, entry in rows
         if allows(actor, "entry.approve", entry_type=entry.type, scopes=[request.scope])
-    ]
-    return found[:limit]
+    )
+    return list(islice(found, limit))
 
 
 def sent_back_to(session: Session, actor: Actor, *, limit: int = 50) -> list[Waiting]:
@@ -158,6 +164,16 @@ def _move(row: ReviewRequest, state: str) -> None:
     if state not in NEXT_STATES[row.state]:
         raise Conflict(f"A review cannot go from {row.state} to {state}.")
     row.state = state
+
+
+def _cleaned(text: str, name: str) -> str:
+    try:
+        found = clean_text(text).strip()
+    except ValueRefused as error:
+        raise Refused(f"{name}: {error}.") from error
+    if len(found) > MAX_NOTE:
+        raise Refused(f"{name}: expected at most {MAX_NOTE} characters, got {len(found)}.")
+    return found
 
 
 def _check(session: Session, scopes: Collection[str]) -> None:

@@ -106,7 +106,7 @@ class Entries(MethodView):
             language=query.get("language"),
             status=query.get("status"),
             q=query.get("q"),
-            after=str(key[0]) if key else None,
+            after=(str(key[0]),) if key else None,
             limit=query["limit"],
         )
         return page_of(rows, query["limit"], lambda row: [row.id])

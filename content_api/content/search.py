@@ -69,7 +69,7 @@ def tokens(text: str) -> list[str]:
             found.append(("w" + "".join(word))[:MAX_TOKEN])
             word.clear()
 
-    for character in _fold(text):
+    for character in fold(text):
         if _SPACELESS.match(character):
             end()
             found.append(f"w{_ascii(character)}")
@@ -123,7 +123,8 @@ def _star(phrase: list[str], star: str) -> str:
     return "" if re.fullmatch(r"wu[0-9a-f]{4,5}", last) else star
 
 
-def _fold(text: str) -> str:
+def fold(text: str) -> str:
+    """A text without case, accents and other marks that carry no letter of their own."""
     folded = unicodedata.normalize("NFKC", text).casefold()
     parts = []
     for character in folded:

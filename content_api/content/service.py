@@ -39,6 +39,8 @@ from content_api.content.document import (
 )
 from content_api.content.index import REFERENCE_KINDS, update_index
 from content_api.content.models import ContentTypeVersion, Entry, Reference, Revision
+from content_api.content.statuses import count_texts, note_revision
+from content_api.content.statuses import update_statuses
 from content_api.content.types import ContentType, ContentTypes, content_types
 from content_api.content.values import ValueRefused, clean_text, reference_fault
 from content_api.database import utc_now
@@ -417,6 +419,7 @@ def _save(
     )  # fmt: skip
     if minor:
         carry_claims(session, actor, types, kind, entry.id, head, revision, frozenset(minor))
+        update_statuses(session, [entry.id])
     record(
         session,
         actor,
@@ -464,6 +467,7 @@ def _add_revision(
     update_index(session, types, kind, entry, body)
     if claim:
         claim_saved(session, actor, types, kind, revision, made_from)
+        update_statuses(session, [entry.id])
     session.flush()
     return revision
 

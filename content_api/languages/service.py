@@ -75,7 +75,8 @@ def put_languages(session: Session, actor: Actor, wanted: Sequence[Mapping[str, 
     for row in wanted:
         _check_tag(row["tag"])
         check_fallback(row["tag"], row.get("fallback") or (), row.get("source"), known)
-    sources = {tag: row.source for tag, row in rows.items()}
+    before = {tag: row.source for tag, row in rows.items()}
+    sources = dict(before)
     sources.update({row["tag"]: row.get("source") for row in wanted})
     circle = source_circle(sources)
     if circle:
@@ -83,6 +84,11 @@ def put_languages(session: Session, actor: Actor, wanted: Sequence[Mapping[str, 
     changed = 0
     for row in wanted:
         changed += _write(session, actor, rows, row)
+    if before and sources != before:
+        # What is translated from what decides every state.
+        from content_api.content.statuses import rebuild_statuses
+
+        rebuild_statuses(session)
     return changed
 
 

@@ -67,7 +67,12 @@ def next_entry(tag: str) -> Response:
     after = request.args.get("after") or None
     for status in ("outdated", "missing"):
         found = list_entries(
-            session(), current_actor(), language=tag, status=status, after=after, limit=1
+            session(),
+            current_actor(),
+            language=tag,
+            status=status,
+            after=(after,) if after else None,
+            limit=1,
         )
         others = [entry for entry in found if entry.id != after]
         if others:
