@@ -281,8 +281,10 @@ export class BlockEditor {
   focusIn(id) {
     const element = this.element(id)
     if (!element) return
-    const first = element.querySelector('textarea:not([readonly]), [data-body] input:not([type=hidden]), [data-body] button, [data-body] select')
-    ;/** @type {HTMLElement | null} */ (first ?? element.querySelector('[data-fold]'))?.focus()
+    // What is written first; a toolbar stands before its text.
+    const wanted = ['textarea:not([readonly])', '[data-body] input:not([type=hidden])', '[data-body] button', '[data-fold]']
+    const first = wanted.map((selector) => element.querySelector(selector)).find(Boolean)
+    ;/** @type {HTMLElement | null} */ (first ?? null)?.focus()
     element.scrollIntoView({ block: 'nearest' })
   }
 
