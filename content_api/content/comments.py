@@ -17,7 +17,7 @@ from content_api.content.service import get_entry, get_revision, type_of
 from content_api.content.types import ContentTypes, content_types
 from content_api.content.values import ValueRefused, clean_text
 from content_api.database import utc_now
-from content_api.languages.service import find_language
+from content_api.languages.service import languages
 from content_api.problems import NotFound, Refused
 
 MAX_COMMENT = 4_000
@@ -128,7 +128,8 @@ def _check_place(
 ) -> None:
     kind = type_of(types, entry)
     flat = flatten(get_revision(session, entry.id, entry.head_rev).body)
-    if kind.field(path) is None and field_at(types, kind, flat, path) is None:
+    is_field = kind.field(path) is not None or field_at(types, kind, flat, path) is not None
+    if not is_field and (path, SHARED) not in flat:
         raise Refused(f"path: expected a field of {entry.id}, got {path[:80]!r}.")
-    if scope != SHARED and find_language(session, scope) is None:
+    if scope != SHARED and scope not in languages(session):
         raise Refused(f"scope: expected * or a language of this server, got {scope[:40]!r}.")

@@ -80,3 +80,21 @@ def test_approving_ends_the_review_of_that_language_alone(
 def test_a_language_that_does_not_exist_is_refused(content: Session, entry: str) -> None:
     with pytest.raises(Refused, match="expected"):
         request_review(content, EDITOR, entry, ["tlh"])
+
+
+def test_a_note_is_held_to_text_of_a_readable_length(content: Session, entry: str) -> None:
+    with pytest.raises(Refused, match="note: expected at most 1000"):
+        request_review(content, EDITOR, entry, ["ja"], "x" * 1001)
+    with pytest.raises(Refused, match="note: expected text"):
+        request_review(content, EDITOR, entry, ["ja"], "\x00")
+    assert review_states(content, [entry]) == {}
+
+
+def test_a_short_desk_is_not_filled_with_what_others_may_approve(
+    content: Session, types: ContentTypes
+) -> None:
+    for number in range(8):
+        title = [{"op": "set", "path": "title", "scope": "fr", "value": str(number)}]
+        made = create_entry(content, EDITOR, "place", title, types=types)
+        request_review(content, EDITOR, made.entry_id, ["ja" if number == 7 else "fr"])
+    assert len(waiting_reviews(content, REVIEWER, limit=1)) == 1

@@ -12,7 +12,7 @@ from content_api.accounts.access import current_actor
 from content_api.accounts.models import User
 from content_api.accounts.rules import allows
 from content_api.content import service
-from content_api.content.approvals import approvals, approve_scopes, own_scopes, withdraw
+from content_api.content.approvals import approvals, approve_scopes, own_texts, withdraw
 from content_api.content.claims import TextStatus, translation_status
 from content_api.content.comments import Said, add_comment, list_comments, resolve_comment
 from content_api.content.document import SHARED, Body, flatten
@@ -277,7 +277,7 @@ def _reviews(entry: Entry, kind: ContentType, head: Revision) -> list[ScopeRevie
     requests = review_states(session(), [entry.id]).get(entry.id, {})
     texts = translation_status(session(), entry.id)
     comments = list_comments(session(), actor, entry.id)
-    own = own_scopes(session(), actor, entry.id, head.rev, held)
+    own = {scope for _path, scope in own_texts(session(), actor, entry.id, head.rev)}
     found = []
     for scope in (SHARED, *content_languages()):
         row = held.get(scope)
