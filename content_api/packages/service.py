@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from content_api.accounts.audit import record
 from content_api.accounts.rules import Actor
+from content_api.content.models import Approval
 from content_api.content.types import ContentTypes
 from content_api.database import utc_now
 from content_api.packages.gather import gather_content
@@ -129,6 +130,14 @@ def live_number(session: Session, slug: str, channel: str = "live") -> int | Non
             Release.package == slug, Release.channel == channel, Release.state == "live"
         )
     )
+
+
+def last_approvals(session: Session, entries: Collection[str]) -> dict[str, datetime]:
+    """When something of each of these entries was approved last, in one query for all."""
+    rows = session.execute(
+        select(Approval.entry_id, func.max(Approval.approved_at)).group_by(Approval.entry_id)
+    )
+    return {entry: at for entry, at in rows if entry in entries}
 
 
 def list_releases(
