@@ -11,7 +11,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select, true
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, lazyload
 
 from content_api.accounts.access import authorise
 from content_api.accounts.rules import Actor
@@ -134,6 +134,8 @@ def find_in_library(
         .where(Entry.type == ASSET_TYPE, Entry.archived_at.is_(None))
         .order_by(Entry.updated_at.desc(), Entry.id.desc())
         .limit(limit + 1)
+        # A list shows no encodings.
+        .options(lazyload(Asset.renditions))
     )
     query = _kept(session, query, wanted, today, named)
     if after is not None:

@@ -11,7 +11,7 @@ import { make, smallButton } from './dom.js'
 /** @param {HTMLElement} element */
 export default function start(element) {
   const form = /** @type {HTMLFormElement} */ (element)
-  const state = form.querySelector('[data-state]')
+  const state = form.querySelector('[data-saving]')
   const problem = /** @type {HTMLElement | null} */ (form.querySelector('[data-problem]'))
   if (!state || !problem) return
   const rev = /** @type {HTMLInputElement} */ (form.elements.namedItem('rev'))

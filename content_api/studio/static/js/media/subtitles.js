@@ -39,7 +39,7 @@ class Editor {
     this.list = this.part('[data-list]')
     this.now = this.part('[data-now]')
     this.empty = this.part('[data-empty]')
-    this.stateWords = element.querySelector('[data-state]')
+    this.stateWords = element.querySelector('[data-saving]')
     this.problem = /** @type {HTMLElement | null} */ (element.querySelector('[data-problem]'))
     const source = this.source('[data-source]')
     this.track = source ? readOrEmpty(source) : readOrEmpty('')
@@ -384,12 +384,16 @@ class Editor {
       : null
     this.list.replaceChildren(...this.cues.map((cue, at) => this.paintCue(cue, at)))
     this.empty.hidden = this.cues.length > 0
+    this.paintUndo()
+    if (held) /** @type {HTMLElement | null} */ (this.row(Math.min(held.at, this.cues.length - 1))?.querySelector(`[data-part="${held.part}"]`))?.focus()
+    this.showNow()
+  }
+
+  paintUndo() {
     for (const [command, can] of /** @type {const} */ ([['undo', this.steps.past.length], ['redo', this.steps.future.length]])) {
       const button = /** @type {HTMLButtonElement | null} */ (this.element.querySelector(`[data-do="${command}"]`))
       if (button) button.disabled = !can
     }
-    if (held) /** @type {HTMLElement | null} */ (this.row(Math.min(held.at, this.cues.length - 1))?.querySelector(`[data-part="${held.part}"]`))?.focus()
-    this.showNow()
   }
 
   /** @param {Cue} cue @param {number} at */
@@ -414,8 +418,7 @@ class Editor {
       this.steps.go(edits.change(this.cues, at, { text: box.value }).cues, `text-${at}`)
       this.changed()
       this.paintHints(said, at)
-      const undo = /** @type {HTMLButtonElement | null} */ (this.element.querySelector('[data-do="undo"]'))
-      if (undo) undo.disabled = false
+      this.paintUndo()
     })
     this.paintHints(said, at)
     row.append(times, box, this.actions(at, number), said)
@@ -456,7 +459,19 @@ class Editor {
         box.title = _('Expected a time as 01:02.500')
         return
       }
-      this.edit(edits.change(this.cues, at, { [side]: given }))
+      box.removeAttribute('aria-invalid')
+      box.title = ''
+      box.value = formatTime(given)
+      if (given === this.cues[at][side]) return
+      // Not painted anew: the next field, which is being entered now, must stay.
+      this.steps.go(edits.change(this.cues, at, { [side]: given }).cues)
+      this.changed()
+      this.paintUndo()
+      for (const near of [at - 1, at]) {
+        const place = /** @type {HTMLElement | null} */ (this.row(near)?.querySelector('.cue__hints') ?? null)
+        if (place) this.paintHints(place, near)
+      }
+      this.showNow()
     })
     return box
   }
