@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -32,6 +32,10 @@ class Settings:
     max_upload: int = 2 * 1024**3
     max_pixels: int = 120_000_000
     trusted_proxies: int = 0
+    oidc_issuer: str = ""
+    oidc_client_id: str = ""
+    oidc_client_secret: str = field(default="", repr=False)
+    oidc_name: str = ""
     four_eyes: bool = False
 
     @property
@@ -83,6 +87,7 @@ def load_settings(
         max_upload=_whole(environ, "CONTENT_API_MAX_UPLOAD", 2 * 1024**3),
         max_pixels=_whole(environ, "CONTENT_API_MAX_PIXELS", 120_000_000),
         trusted_proxies=_whole(environ, "CONTENT_API_TRUSTED_PROXIES", 0),
+        **_openid(environ),
         four_eyes=_yes_no(environ, "CONTENT_API_FOUR_EYES"),
     )
     if not settings.database_url.startswith(("sqlite:///", "postgresql+psycopg://")):
@@ -142,6 +147,26 @@ def _yes_no(environ: Mapping[str, str], name: str) -> bool:
     if text not in ("", "0", "1", "no", "yes", "false", "true"):
         raise SettingsError(f"{name}: expected yes or no, got {text!r}")
     return text in ("1", "yes", "true")
+
+
+def _openid(environ: Mapping[str, str]) -> dict[str, str]:
+    issuer = environ.get("CONTENT_API_OIDC_ISSUER", "")
+    if not issuer:
+        return {}
+    parts = urlsplit(issuer)
+    local = parts.hostname in ("127.0.0.1", "::1", "localhost")
+    if not parts.netloc or (parts.scheme != "https" and not (local and parts.scheme == "http")):
+        raise SettingsError(f"CONTENT_API_OIDC_ISSUER: expected https://host, got {issuer!r}")
+    needed = ("CONTENT_API_OIDC_CLIENT_ID", "CONTENT_API_OIDC_CLIENT_SECRET")
+    for name in needed:
+        if not environ.get(name):
+            raise SettingsError(f"{name}: expected what the provider gave, got nothing")
+    return {
+        "oidc_issuer": issuer,
+        "oidc_client_id": environ[needed[0]],
+        "oidc_client_secret": environ[needed[1]],
+        "oidc_name": environ.get("CONTENT_API_OIDC_NAME", ""),
+    }
 
 
 def _public_url(text: str) -> str:

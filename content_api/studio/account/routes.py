@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 from flask import Response, jsonify, request
 
-from content_api.accounts import links, service
+from content_api.accounts import links, oidc, service
 from content_api.accounts.access import current_actor, current_token_id
 from content_api.accounts.models import User
 from content_api.accounts.service import LoginFailed
@@ -15,6 +17,7 @@ from content_api.content.types import content_types
 from content_api.database import engine, session, utc_now
 from content_api.messages import gettext as _
 from content_api.problems import Conflict, ContentError, NotFound, RateLimited, Refused
+from content_api.settings import current_settings
 from content_api.studio import sessions
 from content_api.studio.account.forms import (
     TOKEN_DAYS,
@@ -30,7 +33,19 @@ from content_api.studio.people.words import role_words, where_words
 
 pages = Pages("account", __name__, url_prefix="/studio")
 
+log = logging.getLogger(__name__)
+
 ACCOUNT = "/studio/account"
+
+OPENID_COOKIE = "lampisterie_openid"
+OPENID_PATH = "/studio/openid"
+
+_OPENID_ERRORS = (
+    oidc.OpenIDRefused,
+    oidc.ProviderAway,
+    oidc.PersonUnknown,
+    oidc.PersonDeactivated,
+)
 
 
 # -- Signing in and out ----------------------------------------------------------------------
@@ -85,6 +100,54 @@ def sign_out() -> Response:
     answer = redirect_to("/studio/sign-in", _("You are signed out."), "info")
     sessions.close_session(answer)
     return answer
+
+
+# -- The organisation's accounts -------------------------------------------------------------
+
+
+@pages.get("/openid/start")
+@pages.public("nobody has a session before signing in")
+def openid_start() -> Response:
+    """Go to the provider to sign in there."""
+    after = local_path(request.args.get("next"))
+    provider = _provider()
+    try:
+        started = oidc.start(provider, _return_address(), after, utc_now())
+    except oidc.ProviderAway as error:
+        return _openid_refused(error, after)
+    answer = redirect_to(started.address)
+    answer.set_cookie(
+        OPENID_COOKIE,
+        started.cookie,
+        max_age=int(oidc.FLOW_LIFE.total_seconds()),
+        path=OPENID_PATH,
+        httponly=True,
+        # Lax: the provider sends the browser back by a link, and the cookie must come along.
+        samesite="Lax",
+        secure=request.is_secure,
+    )
+    return _unseen(answer)
+
+
+@pages.get("/openid/return")
+@pages.public("the provider sends people here to be signed in; its answer is verified")
+def openid_return() -> Response:
+    """Sign in whom the provider vouches for, if they are known here."""
+    cookie = request.cookies.get(OPENID_COOKIE, "")
+    after = None
+    try:
+        claims, after = oidc.finish(
+            _provider(), _return_address(), cookie, request.args.to_dict(), utc_now()
+        )
+        _token, secret = oidc.sign_in(engine(), claims, utc_now())
+    except _OPENID_ERRORS as error:
+        log.info("openid sign-in refused: %s", error.code)
+        answer = _openid_refused(error, after)
+    else:
+        answer = redirect_to(local_path(after) or "/studio/")
+        sessions.open_session(answer, secret)
+    answer.delete_cookie(OPENID_COOKIE, path=OPENID_PATH, secure=request.is_secure)
+    return _unseen(answer)
 
 
 # -- Links that set a password ---------------------------------------------------------------
@@ -241,7 +304,48 @@ def end_token(token_id: str) -> Response:
 def _sign_in_page(
     after: str | None, *, name: str = "", error: str = "", status: int = 200
 ) -> Response:
-    return render("account/sign_in.html", status, name=name, after=after, error=error)
+    provider = oidc.provider_of(current_settings())
+    return render(
+        "account/sign_in.html",
+        status,
+        name=name,
+        after=after,
+        error=error,
+        openid_name=provider.name if provider else "",
+        openid_href="/studio/openid/start" + (f"?{urlencode({'next': after})}" if after else ""),
+    )
+
+
+def _provider() -> oidc.Provider:
+    provider = oidc.provider_of(current_settings())
+    if provider is None:
+        raise NotFound("This server signs nobody in with other accounts.")
+    return provider
+
+
+def _return_address() -> str:
+    base = current_settings().public_url or request.host_url.rstrip("/")
+    return f"{base}{OPENID_PATH}/return"
+
+
+def _openid_refused(error: ContentError, after: str | None) -> Response:
+    name = _provider().name
+    if isinstance(error, oidc.ProviderAway):
+        said = _(
+            "%(provider)s cannot be reached now. Wait a moment, or sign in with your password.",
+            provider=name,
+        )
+    elif isinstance(error, oidc.PersonUnknown):
+        said = _(
+            "%(provider)s knows you, but nobody has let you in here yet. Ask an administrator "
+            "of this studio to invite you.",
+            provider=name,
+        )
+    elif isinstance(error, oidc.PersonDeactivated):
+        said = _("Your account was deactivated here. Ask an administrator of this studio.")
+    else:
+        said = _("Signing in with %(provider)s did not work. Try it once more.", provider=name)
+    return _sign_in_page(local_path(after), error=said, status=int(error.status))
 
 
 def _account_page(

@@ -11,7 +11,7 @@ from flask import Response, request, stream_with_context
 from sqlalchemy import select
 from werkzeug.datastructures import MultiDict
 
-from content_api.accounts import links, service
+from content_api.accounts import links, oidc, service
 from content_api.accounts.access import current_actor
 from content_api.accounts.audit import list_audit
 from content_api.accounts.models import AuditRecord, User
@@ -362,6 +362,7 @@ def _person_page(
     now = utc_now()
     tokens = service.open_tokens(session(), person.id, now)
     open_links = links.open_links(session(), person.id, now)
+    provider = oidc.provider_of(current_settings())
     stored = [Grant(row.role, tuple(row.scopes), tuple(row.types)) for row in person.grants]
     answer = render(
         "people/person.html",
@@ -378,6 +379,8 @@ def _person_page(
         open_link=next((row for row in open_links if row.purpose != "openid"), None),
         openid_open=next((row for row in open_links if row.purpose == "openid"), None),
         recent=_recent(person),
+        openid_name=provider.name if provider else "",
+        identities=provider is not None and oidc.is_tied(session(), person.id, provider.issuer),
         myself=person.id == current_actor().id,
         **_grants_form(stored if grants is None else grants),
         **more,
