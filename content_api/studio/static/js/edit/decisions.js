@@ -69,7 +69,7 @@ export function askDecisions(dialog, decisions) {
       resolve(answer)
     }, { once: true })
     dialog.showModal()
-    /** @type {HTMLElement | null} */ (list.querySelector('input:checked'))?.focus()
+    ;/** @type {HTMLElement | null} */ (list.querySelector('input:checked'))?.focus()
   })
 }
 

@@ -549,7 +549,7 @@ export class Editor {
     } else if (target.closest('[data-save]')) this.save()
     else if (target.closest('[data-keep]')) {
       target.closest('[data-unsaved-bar]')?.remove()
-      /** @type {HTMLElement | null} */ (this.root.querySelector('[data-save]'))?.focus()
+      ;/** @type {HTMLElement | null} */ (this.root.querySelector('[data-save]'))?.focus()
     } else if (target.closest('[data-discard]')) this.discard()
     else if (target.closest('[data-show-differences]')) this.showDifferences()
     else if (target.closest('[data-take-in]')) this.reload()
