@@ -19,7 +19,6 @@ from content_api.accounts.passwords import make_password
 from content_api.accounts.rules import SYSTEM, Grant
 from content_api.accounts.service import create_user, find_user
 from content_api.command_line import counting
-from content_api.content.statuses import are_counted, rebuild_statuses
 from content_api.database import open_engine, read_session, utc_now, write_session
 from content_api.problems import Conflict
 from content_api.settings import Settings, SettingsError, prepare_data_dir
@@ -59,6 +58,8 @@ def prepare_server(
         SettingsError: the data directory or a setting cannot be used.
         SchemaTooNew: the database belongs to a newer release of this product.
     """
+    from content_api.content.statuses import ensure_statuses
+    from content_api.content.types import load_types
     from content_api.migrations.upgrade import upgrade_database
     from content_api.repository.service import init_repository, refresh
 
@@ -73,9 +74,7 @@ def prepare_server(
     try:
         with write_session(engine) as session:
             password = _ensure_admin(session, admin_name, admin_password)
-            if not are_counted(session):
-                say("Counting translations …")
-                rebuild_statuses(session)
+            ensure_statuses(session, load_types(settings.types_dir))
         if sample:
             _load_sample(settings, engine, say)
     finally:

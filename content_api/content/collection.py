@@ -38,7 +38,6 @@ from content_api.content.document import field_at, flatten
 from content_api.content.index import REFERENCE_KINDS
 from content_api.content.models import Claim, Entry, Revision
 from content_api.content.service import put_document
-from content_api.content.statuses import count_texts
 from content_api.content.statuses import update_statuses
 from content_api.content.translation import text_hash
 from content_api.content.types import ContentTypes, load_types

@@ -141,11 +141,14 @@ def _plain(kind: str, value: str) -> str:
 
 def rebuild_index(session: Session, types: ContentTypes, ids: Iterable[str] | None = None) -> int:
     """Rebuild the rows of `ids`, or of every entry; how many entries were read."""
+    from content_api.content.statuses import rebuild_statuses
+
+    ids = None if ids is None else list(ids)
     query = select(Entry, Revision).join(
         Revision, (Revision.entry_id == Entry.id) & (Revision.rev == Entry.head_rev)
     )
     if ids is not None:
-        query = query.where(Entry.id.in_(list(ids)))
+        query = query.where(Entry.id.in_(ids))
     count = 0
     for entry, revision in session.execute(query.order_by(Entry.id)).all():
         kind = types.find_type(entry.type)
@@ -155,4 +158,5 @@ def rebuild_index(session: Session, types: ContentTypes, ids: Iterable[str] | No
         update_index(session, types, kind, entry, revision.body)
         count += 1
     session.flush()
+    rebuild_statuses(session, types, ids)
     return count

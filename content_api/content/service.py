@@ -39,8 +39,7 @@ from content_api.content.document import (
 )
 from content_api.content.index import REFERENCE_KINDS, update_index
 from content_api.content.models import ContentTypeVersion, Entry, Reference, Revision
-from content_api.content.statuses import count_texts, note_revision
-from content_api.content.statuses import update_statuses
+from content_api.content.statuses import note_revision, update_statuses
 from content_api.content.types import ContentType, ContentTypes, content_types
 from content_api.content.values import ValueRefused, clean_text, reference_fault
 from content_api.database import utc_now
@@ -467,8 +466,8 @@ def _add_revision(
     update_index(session, types, kind, entry, body)
     if claim:
         claim_saved(session, actor, types, kind, revision, made_from)
-        update_statuses(session, [entry.id])
-    session.flush()
+    note_revision(session, types, revision, entry.type)
+    update_statuses(session, [entry.id])
     return revision
 
 

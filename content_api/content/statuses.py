@@ -1,7 +1,7 @@
 """The rows that lists are read from: counts of translation status, titles, days rights end.
 
 One row of `entry_status` for each entry and scope. Whoever changes an entry's texts, claims
-or revisions calls `note_revision` or `count_texts`; a language with another source counts
+or revisions calls `note_revision` or `update_statuses`; a language with another source counts
 every entry again. Everything here can be rebuilt from revisions, units and claims.
 """
 
@@ -49,14 +49,14 @@ def sort_title(title: str | None) -> str | None:
 
 
 def note_revision(session: Session, types: ContentTypes, revision: Revision, type_id: str) -> None:
-    """Take over what a new head says; its texts are counted by `count_texts`."""
+    """Take over what a new head says; its texts are counted by `update_statuses`."""
     touched = {scope: revision.rev for _path, scope in revision.touched}
     held = _held(session, [revision.entry_id])
     _describe(session, types, revision.entry_id, type_id, revision.body, touched, held)
     session.flush()
 
 
-def count_texts(session: Session, ids: Iterable[str] | None = None) -> None:
+def update_statuses(session: Session, ids: Iterable[str] | None = None) -> None:
     """Count again how the texts of the entries `ids`, or of all, stand in each language."""
     wanted = _all_ids(session) if ids is None else list(ids)
     for part in _parts(wanted):
@@ -100,7 +100,7 @@ def rebuild_statuses(
         for entry_id, type_id, body in heads:
             _describe(session, types, entry_id, type_id, body, touched[entry_id], held)
         session.flush()
-        count_texts(session, part)
+        update_statuses(session, part)
     return len(wanted)
 
 

@@ -86,9 +86,9 @@ def put_languages(session: Session, actor: Actor, wanted: Sequence[Mapping[str, 
         changed += _write(session, actor, rows, row)
     if before and sources != before:
         # What is translated from what decides every state.
-        from content_api.content.statuses import rebuild_statuses
+        from content_api.content.statuses import update_statuses
 
-        rebuild_statuses(session)
+        update_statuses(session)
     return changed
 
 
