@@ -84,7 +84,7 @@ class Editor {
 
   begin() {
     if (rowsOf(this.sections).length > OPEN_UP_TO) {
-      for (const section of allSections(this.sections).slice(1)) this.tree.closed.add(section.id)
+      for (const section of allSections(this.sections)) this.tree.closed.add(section.id)
     }
     this.listen()
     this.takeKept()
