@@ -24,10 +24,12 @@ _WHO, _WHAT = "\ue000who\ue001", "\ue000what\ue001"
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """Names of people by id, and titles of entries by id, of the records shown."""
+    """Names by id, of people, entries, devices and venues in the records shown."""
 
     people: Mapping[str, str] = field(default_factory=dict)
     entries: Mapping[str, str] = field(default_factory=dict)
+    devices: Mapping[str, str] = field(default_factory=dict)
+    venues: Mapping[str, str] = field(default_factory=dict)
 
 
 def sentence(row: AuditRecord, names: Names) -> Markup:
@@ -56,10 +58,15 @@ def actor_name(row: AuditRecord, names: Names) -> str:
 
 def subject_name(row: AuditRecord, names: Names) -> str:
     """What it was done to, as others know it."""
-    if row.subject_type == "user":
-        return names.people.get(row.subject_id, row.subject_id)
-    if row.subject_type in ("entry", "asset"):
-        return names.entries.get(row.subject_id, row.subject_id)
+    known = {
+        "user": names.people,
+        "entry": names.entries,
+        "asset": names.entries,
+        "device": names.devices,
+        "venue": names.venues,
+    }
+    if row.subject_type in known:
+        return known[row.subject_type].get(row.subject_id, row.subject_id)
     if row.subject_type == "language":
         return language_name(row.subject_id)
     if row.subject_type in ("token", "preview"):

@@ -21,6 +21,7 @@ from content_api.content.listing import entry_title
 from content_api.content.models import Entry, Revision
 from content_api.content.types import content_types
 from content_api.database import engine, read_session, session, utc_now
+from content_api.devices.models import Device, Venue
 from content_api.messages import gettext as _
 from content_api.problems import Conflict, NotFound, Refused
 from content_api.settings import current_settings
@@ -428,12 +429,22 @@ def _names_of(rows: list[AuditRecord]) -> Names:
         .join(Revision, (Entry.id == Revision.entry_id) & (Entry.head_rev == Revision.rev))
         .where(Entry.id.in_(entries))
     )
+    devices, venues = (
+        session().execute(
+            select(model.id, model.name).where(
+                model.id.in_({row.subject_id for row in rows if row.subject_type == kind})
+            )
+        )
+        for kind, model in (("device", Device), ("venue", Venue))
+    )
     return Names(
         {user_id: shown or name for user_id, shown, name in named},
         {
             entry_id: label_of(entry_title(content_types(), kind, body), entry_id)
             for entry_id, kind, body in titled
         },
+        {row.id: row.name for row in devices},
+        {row.id: row.name for row in venues},
     )
 
 
