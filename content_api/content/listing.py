@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, case, func, select
-from sqlalchemy.orm import Session
+from sqlalchemy import Select, and_, case, exists, func, or_, select
+from sqlalchemy.orm import Session, aliased
 
 from content_api.accounts.access import authorise
 from content_api.accounts.rules import Actor, visible_types
@@ -23,22 +23,35 @@ from content_api.content.models import (
     SearchText,
     Unit,
 )
-from content_api.content.richtext import inline_nodes, to_text
 from content_api.content.search import matching_rows, question_phrases
+from content_api.content.statuses import entry_title
 from content_api.content.translation import STATES
 from content_api.content.types import ContentTypes, content_types
 from content_api.packages.models import Package
 from content_api.packages.source import listed_assets, listed_entries
 from content_api.problems import Refused
 
-ORDERS = ("id", "newest")
-"""By id, or what was changed last first."""
+__all__ = [
+    "APPROVAL_STATES",
+    "ORDERS",
+    "EntrySummary",
+    "Place",
+    "count_entries",
+    "entry_title",
+    "filtered_entries",
+    "list_entries",
+    "place_of",
+    "status_totals",
+]
+
+ORDERS = ("id", "newest", "title")
+"""By id, what was changed last first, or by title."""
 
 APPROVAL_STATES = ("none", "older", "current")
-"""Of a language: never approved, an older revision approved, the newest one approved."""
+"""Of a scope: not approved; changed since its approval; approved as it stands."""
 
 Place = tuple[str, ...]
-"""Where the page before ended: an id, or for `newest` a time in ISO 8601 and an id."""
+"""Where the page before ended: an id; before it a time in ISO 8601, or a folded title."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +67,18 @@ class EntrySummary:
     """The approved revision of each scope."""
     translations: dict[str, dict[str, int]]
     """For each language, how many texts have which status."""
+    changed: dict[str, int]
+    """The last revision that changed each scope."""
+    updated_by: str
+    sort_title: str = ""
+    """What an order by title sorted the entry by."""
+
+    def approval(self, scope: str) -> str:
+        """How the entry is approved in a scope: one of `APPROVAL_STATES`."""
+        rev = self.approved.get(scope)
+        if rev is None:
+            return "none"
+        return "older" if self.changed.get(scope, 0) > rev else "current"
 
 
 def list_entries(
@@ -66,8 +91,10 @@ def list_entries(
     approval: str | None = None,
     package: str | None = None,
     changed_by: str | None = None,
+    ids: Collection[str] | None = None,
     q: str | None = None,
     order: str = "id",
+    titled_in: str | None = None,
     after: Place | None = None,
     limit: int = 50,
     types: ContentTypes | None = None,
@@ -78,6 +105,7 @@ def list_entries(
     text of that translation status in it, or with `approval` those whose approval in it is
     as asked. Without `language`, `status` means any language and `approval` what all
     languages share. `package` keeps what a package lists, `changed_by` what a person saved.
+    An order by title takes the title in `titled_in`, else in the first original language.
 
     Raises:
         Refused: an unknown type, language, status, approval, package or order.
@@ -94,6 +122,7 @@ def list_entries(
         approval=approval,
         package=package,
         changed_by=changed_by,
+        ids=ids,
         q=q,
         types=types,
     )
@@ -101,6 +130,7 @@ def list_entries(
         return []
     if order not in ORDERS:
         raise Refused(f"order: expected one of {', '.join(ORDERS)}, got {order[:40]!r}.")
+    keys: dict[str, str] = {}
     if order == "newest":
         query = query.order_by(Entry.updated_at.desc(), Entry.id.desc())
         if after is not None:
@@ -108,16 +138,32 @@ def list_entries(
             query = query.where(
                 (Entry.updated_at < moment) | ((Entry.updated_at == moment) & (Entry.id < after[1]))
             )
+    elif order == "title":
+        query, key = _by_title(session, query, titled_in)
+        query = query.add_columns(key).order_by(key, Entry.id)
+        if after is not None:
+            query = query.where(or_(key > after[0], and_(key == after[0], Entry.id > after[1])))
+        pairs = session.execute(query.limit(limit + 1)).all()
+        keys = {entry.id: sorted_by for entry, sorted_by in pairs}
+        return _summaries(session, [entry for entry, _key in pairs], keys)
     else:
         query = query.order_by(Entry.id)
         if after is not None:
             query = query.where(Entry.id > after[0])
-    return _summaries(session, types, list(session.scalars(query.limit(limit + 1))))
+    return _summaries(session, list(session.scalars(query.limit(limit + 1))), keys)
+
+
+def count_entries(session: Session, actor: Actor, **filters: Any) -> int:
+    """How many entries `list_entries` finds in all."""
+    query = filtered_entries(session, actor, select(func.count()).select_from(Entry), **filters)
+    return 0 if query is None else int(session.scalar(query) or 0)
 
 
 def place_of(entry: EntrySummary, order: str) -> Place:
     """Where a page that ends with `entry` ends, for the next one's `after`."""
-    return (entry.updated_at.isoformat(), entry.id) if order == "newest" else (entry.id,)
+    if order == "newest":
+        return (entry.updated_at.isoformat(), entry.id)
+    return (entry.sort_title, entry.id) if order == "title" else (entry.id,)
 
 
 def status_totals(
@@ -131,11 +177,10 @@ def status_totals(
     for state in STATES:
         column = getattr(EntryStatus, state)
         columns += [func.sum(case((column > 0, 1), else_=0)), func.sum(column)]
-    rows = session.execute(
-        select(EntryStatus.scope, *columns)
-        .where(EntryStatus.entry_id.in_(query))
-        .group_by(EntryStatus.scope)
-    )
+    totals = select(EntryStatus.scope, *columns).group_by(EntryStatus.scope)
+    if query.whereclause is not None:
+        totals = totals.where(EntryStatus.entry_id.in_(query))
+    rows = session.execute(totals)
     return {
         scope: {
             state: (int(counts[2 * i] or 0), int(counts[2 * i + 1] or 0))
@@ -156,6 +201,7 @@ def filtered_entries(
     approval: str | None = None,
     package: str | None = None,
     changed_by: str | None = None,
+    ids: Collection[str] | None = None,
     q: str | None = None,
     types: ContentTypes | None = None,
 ) -> Select[Any] | None:
@@ -184,6 +230,8 @@ def filtered_entries(
     if changed_by is not None:
         saved = select(Revision.entry_id).where(Revision.author == changed_by)
         query = query.where(Entry.id.in_(saved))
+    if ids is not None:
+        query = query.where(Entry.id.in_(list(ids)))
     if q is not None:
         phrases = question_phrases(q)
         if not phrases:
@@ -201,15 +249,30 @@ def _with_approval(query: Select[Any], language: str | None, approval: str) -> S
             f"approval: expected one of {', '.join(APPROVAL_STATES)}, got {approval[:40]!r}."
         )
     scope = language or SHARED
-    pointer = select(Approval.rev).where(Approval.entry_id == Entry.id, Approval.scope == scope)
-    if approval == "none":
-        if language is not None:
-            query = query.where(Entry.id.in_(select(Unit.entry_id).where(Unit.scope == language)))
-        return query.where(~pointer.exists())
-    newest = pointer.scalar_subquery()
-    return query.where(
-        newest == Entry.head_rev if approval == "current" else newest < Entry.head_rev
+    says = exists().where(
+        EntryStatus.entry_id == Entry.id, EntryStatus.scope == scope, EntryStatus.last_rev > 0
     )
+    pointer = exists().where(Approval.entry_id == Entry.id, Approval.scope == scope)
+    if approval == "none":
+        return query.where(says, ~pointer)
+    later = exists().where(
+        EntryStatus.entry_id == Entry.id,
+        EntryStatus.scope == scope,
+        Approval.entry_id == Entry.id,
+        Approval.scope == scope,
+        EntryStatus.last_rev > Approval.rev,
+    )
+    return query.where(pointer, later if approval == "older" else ~later)
+
+
+def _by_title(session: Session, query: Select[Any], tag: str | None) -> tuple[Select[Any], Any]:
+    original = next((t for t, source in sources(session).items() if source is None), None)
+    keys: list[Any] = []
+    for wanted in dict.fromkeys(t for t in (tag, original) if t is not None):
+        row = aliased(EntryStatus)
+        query = query.outerjoin(row, and_(row.entry_id == Entry.id, row.scope == wanted))
+        keys.append(row.sort_title)
+    return query, func.coalesce(*keys, Entry.id) if keys else Entry.id
 
 
 def _check(
@@ -228,45 +291,41 @@ def _check(
 
 
 def _summaries(
-    session: Session, types: ContentTypes, entries: Sequence[Entry]
+    session: Session, entries: Sequence[Entry], keys: dict[str, str]
 ) -> list[EntrySummary]:
     ids = [entry.id for entry in entries]
     pointers = approvals(session, ids)
-    bodies: dict[str, Any] = dict(
+    authors: dict[str, str] = dict(
         session.execute(
-            select(Entry.id, Revision.body)
+            select(Entry.id, Revision.author)
             .join(Revision, (Revision.entry_id == Entry.id) & (Revision.rev == Entry.head_rev))
             .where(Entry.id.in_(ids))
         ).all()
     )
-    counts: dict[str, dict[str, dict[str, int]]] = {entry_id: {} for entry_id in ids}
-    rows = session.scalars(select(EntryStatus).where(EntryStatus.entry_id.in_(ids)))
-    for row in rows:
-        found = {state: getattr(row, state) for state in STATES}
-        counts[row.entry_id][row.scope] = {state: n for state, n in found.items() if n}
+    held: dict[str, dict[str, EntryStatus]] = {entry_id: {} for entry_id in ids}
+    for row in session.scalars(select(EntryStatus).where(EntryStatus.entry_id.in_(ids))):
+        held[row.entry_id][row.scope] = row
     order = list(sources(session))
-    return [
-        EntrySummary(
-            id=entry.id,
-            type=entry.type,
-            head_rev=entry.head_rev,
-            title=entry_title(types, entry.type, bodies[entry.id]),
-            updated_at=entry.updated_at,
-            approved={scope: row.rev for scope, row in pointers[entry.id].items()},
-            translations={tag: counts[entry.id][tag] for tag in order if tag in counts[entry.id]},
+    found = []
+    for entry in entries:
+        rows = held[entry.id]
+        counts = {tag: _counts(rows[tag]) for tag in order if tag in rows}
+        found.append(
+            EntrySummary(
+                id=entry.id,
+                type=entry.type,
+                head_rev=entry.head_rev,
+                title={tag: row.title for tag, row in rows.items() if row.title},
+                updated_at=entry.updated_at,
+                approved={scope: row.rev for scope, row in pointers[entry.id].items()},
+                translations={tag: count for tag, count in counts.items() if count},
+                changed={scope: row.last_rev for scope, row in rows.items()},
+                updated_by=authors[entry.id],
+                sort_title=keys.get(entry.id, ""),
+            )
         )
-        for entry in entries
-    ]
+    return found
 
 
-def entry_title(types: ContentTypes, type_id: str, body: dict[str, Any]) -> dict[str, str]:
-    """What names an entry in each language, as plain text; empty where nothing does."""
-    kind = types.find_type(type_id)
-    field = kind.title_field if kind else None
-    if field is None:
-        return {}
-    values = body.get("fields", {}).get(field.id, {})
-    plain = {tag: value for tag, value in values.items() if isinstance(value, str) and value}
-    if field.kind == "inline":
-        return {tag: to_text(inline_nodes(value)) for tag, value in plain.items()}
-    return plain
+def _counts(row: EntryStatus) -> dict[str, int]:
+    return {state: count for state in STATES if (count := getattr(row, state))}

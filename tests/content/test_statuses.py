@@ -102,8 +102,10 @@ def everything(session: Session) -> set[tuple[object, ...]]:
     session.expire_all()
     rows = session.scalars(select(EntryStatus))
     return {
-        (row.entry_id, row.scope, row.title, row.sort_title, row.last_rev, row.expires_on)
-        + tuple(getattr(row, state) for state in STATES)
+        (
+            *(row.entry_id, row.scope, row.title, row.sort_title, row.last_rev, row.expires_on),
+            *(getattr(row, state) for state in STATES),
+        )
         for row in rows
     }
 
@@ -114,7 +116,7 @@ def test_lists_are_narrowed_and_go_on_where_the_page_before_ended(
     for number in range(5):
         operations = [{"op": "set", "path": "title", "scope": "fr", "value": f"Fosse {number}"}]
         create_entry(content, SYSTEM, "place", operations, entry_id=f"pit-{number}", types=types)
-    for order in ("id", "newest"):
+    for order in ("id", "newest", "title"):
         first = list_entries(content, SYSTEM, order=order, limit=3, types=types)[:3]
         rest = list_entries(
             content, SYSTEM, order=order, limit=3, after=place_of(first[-1], order), types=types
