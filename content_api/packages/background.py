@@ -123,10 +123,12 @@ def publish_requested(settings: Settings, actor: Actor, slug: str, release_id: i
             scheduled=release_id,
             report=reporter(settings, release_id),
         )
-    except (NoLongerWaits, NotReady) as error:
-        # Somebody else does it, or the jobs will within seconds.
+    except NotReady as error:
+        # The jobs take it up as soon as the publication that goes on is over.
         log.info("release %s of %s: %s", release_id, slug, error.message)
         return
+    except NoLongerWaits as error:
+        log.info("release %s of %s: %s", release_id, slug, error.message)
     except ContentError as error:
         log.error("publishing %s failed: %s", slug, error.message)
         fail_release(engine, release_id, error)

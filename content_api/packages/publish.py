@@ -161,10 +161,10 @@ def publish_release(
     moment = now or utc_now()
     with repository_lock(settings):
         reconcile(engine, settings, moment)
-        report("compile", 0, 0)
         with _snapshot(engine) as session:
             if scheduled is not None:
                 _check_waits(session, scheduled)
+            report("compile", 0, 0)
             draft = make_draft(session, load_types(settings.types_dir), slug, moment)
         errors = errors_of(draft.problems)
         if errors:

@@ -33,6 +33,7 @@ class Line:
     text: str
     href: str
     code: str
+    asset_href: str = ""
 
 
 @dataclass(slots=True)
@@ -108,7 +109,17 @@ def _line(
         text=_words(problem, names),
         href=_address(problem, names.get(entry), slug),
         code=problem["code"],
+        asset_href=_asset_address(problem, names),
     )
+
+
+def _asset_address(problem: Mapping[str, Any], names: Mapping[str, Choice]) -> str:
+    match = _ASSET.match(problem["message"])
+    if match is None or match[1] not in names:
+        return ""
+    if problem["code"] == "asset-not-approved":
+        return f"/studio/entries/{match[1]}/review"
+    return f"/studio/media/{match[1]}/"
 
 
 def _address(problem: Mapping[str, Any], name: Choice | None, slug: str) -> str:
