@@ -49,7 +49,7 @@ PACKAGE_KEYS = (
     "sections",
 )
 _ORDERS: Mapping[str, tuple[str, ...]] = {
-    "theme": ("accent", "attract"),
+    "theme": ("accent", "logo", "attract"),
     "settings": ("idle_seconds", "warning_seconds"),
     "map": ("bounds", "layers"),
     "layers": ("asset", "style"),

@@ -165,6 +165,8 @@ def _package_document(
     theme = dict(body.get("theme", {}))
     if "attract" in theme:
         theme["attract"] = [asset for asset in theme["attract"] if asset in assets]
+    if theme.get("logo") not in assets:
+        theme.pop("logo", None)
     found["theme"] = theme
     if "map" in body:
         layers = body["map"].get("layers", ())

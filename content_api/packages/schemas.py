@@ -70,9 +70,10 @@ def _ids(most: int) -> fields.List:
 
 
 class ThemeSchema(WireSchema):
-    """Colours and attract pictures."""
+    """Colour, logo and attract pictures."""
 
     accent = fields.String(validate=validate.Regexp(r"^#[0-9a-f]{6}\Z"))
+    logo = fields.String(validate=check_slug)
     attract = _ids(50)
 
 

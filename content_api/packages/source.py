@@ -93,7 +93,8 @@ def listed_entries(body: Mapping[str, Any]) -> list[str]:
 
 
 def listed_assets(body: Mapping[str, Any]) -> list[str]:
-    """Ids of the assets a package names itself: attract pictures and map layers."""
-    attract = body.get("theme", {}).get("attract", ())
+    """Ids of the assets a package names itself: logo, attract pictures and map layers."""
+    theme = body.get("theme", {})
+    logo = [theme["logo"]] if "logo" in theme else []
     layers = (layer["asset"] for layer in body.get("map", {}).get("layers", ()))
-    return list(dict.fromkeys([*attract, *layers]))
+    return list(dict.fromkeys([*logo, *theme.get("attract", ()), *layers]))

@@ -183,6 +183,22 @@ def test_an_asset_whose_rights_are_not_approved_stays_out() -> None:
     assert json.loads(compiled.documents["package.json"])["theme"]["attract"] == []
 
 
+def test_the_logo_travels_with_the_package_and_is_left_out_while_it_may_not_be_shown() -> None:
+    content = make_content()
+    content = replace(
+        content,
+        body={**content.body, "theme": {"accent": "#b5482f", "logo": "harbour-mark"}},
+        assets={**content.assets, "harbour-mark": picture("harbour-mark")},
+        entry_types={**content.entry_types, "harbour-mark": "asset"},
+    )
+    without = compile_package(content)
+    assert json.loads(without.documents["package.json"])["theme"] == {"accent": "#b5482f"}
+    assert not any("harbour-mark" in path for path in without.media)
+    compiled = compile_package(with_document(content, "harbour-mark", approved(PHOTO)))
+    assert json.loads(compiled.documents["package.json"])["theme"]["logo"] == "harbour-mark"
+    assert any("harbour-mark" in path for path in compiled.media)
+
+
 def test_a_sound_of_one_language_travels_with_that_language_alone() -> None:
     compiled = compile_package(make_content())
     found = files(compiled)

@@ -16,7 +16,7 @@ import { makeDocument } from './text/search.js'
  *   (`YYYY-MM-DD`), by default the device's own
  * @typedef {Record<string, string>} LanguageMap
  * @typedef {{id: string, view: string, title: LanguageMap, summary?: LanguageMap, entries?: string[], sections?: Section[]}} Section
- * @typedef {{title: LanguageMap, summary?: LanguageMap, credits?: LanguageMap, theme?: {accent?: string, attract?: string[]},
+ * @typedef {{title: LanguageMap, summary?: LanguageMap, credits?: LanguageMap, theme?: {accent?: string, logo?: string, attract?: string[]},
  *   settings?: {idle_seconds?: number, warning_seconds?: number}, shards: Record<string, number[]>,
  *   map?: {bounds?: [number, number, number, number], layers?: {asset: string, style: string}[]}, sections?: Section[]}} Package
  * @typedef {{id: string, type: string, fields: Record<string, any>, in: Record<string, string>}} Entry

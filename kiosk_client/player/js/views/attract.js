@@ -31,6 +31,7 @@ export async function attractPage(context) {
     content: [
       h('div.attract__slides', { 'aria-hidden': 'true' }, slides),
       h('div.attract__words', null,
+        drawLogo(context),
         h('h1.attract__title', { lang: title.language, dir: library.direction(title.language) }, title.text),
         otherTitles(context, title.language),
         h('nav.attract__languages', { 'aria-label': t('language') }, h('ul.tongues', { role: 'list' },
@@ -46,6 +47,13 @@ export async function attractPage(context) {
 function otherTitles({ pkg, release, library }, shown) {
   const others = release.languages.filter(({ tag }) => tag !== shown && pkg.title?.[tag] && pkg.title[tag] !== pkg.title[shown]).slice(0, 3)
   return others.length ? h('p.attract__others', null, others.map(({ tag }) => h('span', { lang: tag, dir: library.direction(tag) }, pkg.title[tag]))) : null
+}
+
+/** The house's mark, on white: most are drawn for paper. @param {import('../context.js').Context} context */
+function drawLogo(context) {
+  const { library, pkg } = context
+  const asset = pkg.theme?.logo ? library.asset(pkg.theme.logo) : undefined
+  return asset?.kind === 'image' ? h('p.attract__logo', null, picture(context, asset, { sizes: '16rem', eager: true })) : null
 }
 
 /** @param {import('../context.js').Context} context */

@@ -467,12 +467,12 @@ class Editor {
     const values = /** @type {[string, any][]} */ ([['timezone', this.body.timezone], ['idle', settings.idle_seconds], ['warning', settings.warning_seconds]])
     for (const [name, value] of values) fill(this.one(`#field-${name}`), value)
     fill(this.one('#field-accent'), theme.accent ?? '#b5482f')
-    const attract = this.one('#attract-value')
-    const ids = (theme.attract ?? []).join(',')
-    if (attract && attract.value !== ids) {
-      attract.value = ids
+    for (const [name, ids] of [['logo', theme.logo ?? ''], ['attract', (theme.attract ?? []).join(',')]]) {
+      const control = this.one(`#${name}-value`)
+      if (!control || control.value === ids) continue
+      control.value = ids
       this.painting = true
-      say(attract)
+      say(control)
       this.painting = false
     }
     ;['west', 'south', 'east', 'north'].forEach((name, index) => fill(this.one(`#field-map-${name}`), this.body.map?.bounds?.[index] ?? (this.looseBounds?.[index] ?? '')))
@@ -576,6 +576,9 @@ class Editor {
     on('#field-idle', 'input', (event) => this.set(this.with('settings', 'idle_seconds', event.target.valueAsNumber), 'idle'))
     on('#field-warning', 'input', (event) => this.set(this.with('settings', 'warning_seconds', event.target.valueAsNumber), 'warning'))
     on('#field-accent', 'input', (event) => this.set(this.with('theme', 'accent', event.target.value), 'accent'))
+    on('#logo-value', 'change', (event) => {
+      if (!this.painting) this.set(this.with('theme', 'logo', idsOf(event.target.value)[0]))
+    })
     on('#attract-value', 'change', (event) => {
       if (this.painting) return
       const ids = idsOf(event.target.value)
