@@ -13,13 +13,13 @@ from sqlalchemy.orm import Session
 from content_api.accounts.access import authorise
 from content_api.accounts.audit import record
 from content_api.accounts.rules import Actor
-from content_api.content.document import Pair, flatten
+from content_api.content.document import Flat, Pair, flatten
 from content_api.content.index import text_values
 from content_api.content.models import CLAIM_STATES, Claim, Entry, Revision, Unit
 from content_api.content.translation import EMPTY, Segment, StatusReader, difference, text_hash
 from content_api.content.types import ContentType, ContentTypes, content_types
 from content_api.languages.models import Language
-from content_api.problems import NotFound, Refused
+from content_api.problems import NotFound, PreconditionFailed, Refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,18 +120,24 @@ def make_claim(
     *,
     source: str | None = None,
     note: str | None = None,
+    seen_rev: int | None = None,
+    four_eyes: bool = False,
     types: ContentTypes | None = None,
 ) -> Claim:
     """Say that the text at `path` translates the source text as both stand now.
 
     `reviewed` needs the right to approve the language, the other states to write it.
+    `seen_rev` is the revision whose texts the actor read, where that may not be the newest.
 
     Raises:
         NotFound: no such entry, or no text there.
         Refused: an original language, or a source without a text.
+        PreconditionFailed: one of the two texts was changed after `seen_rev`.
         Forbidden: the actor may not.
+        FourEyes: with `four_eyes`, the actor wrote the text that they call reviewed.
     """
     types = types or content_types()
+    from content_api.content.approvals import FourEyes, own_texts
     from content_api.content.service import lock_entry
     from content_api.content.statuses import update_statuses
 
@@ -150,6 +156,17 @@ def make_claim(
         raise NotFound(f"{entry_id} has no text at {path[:80]!r} in {language[:40]}.")
     if units.get(source, EMPTY) == EMPTY:
         raise Refused(f"source: {entry_id} has no text at {path} in {source[:40]}.")
+    if seen_rev is not None:
+        _check_seen(session, entry, seen_rev, {(path, language), (path, source)})
+    is_own = (
+        four_eyes
+        and state == "reviewed"
+        and (path, language) in own_texts(session, actor, entry_id, entry.head_rev)
+    )
+    if is_own:
+        raise FourEyes(
+            f"You wrote the text at {path} in {language} yourself: somebody else has to review it."
+        )
     claim = Claim(
         entry_id=entry_id,
         path=path,
@@ -174,6 +191,17 @@ def make_claim(
         details={"path": path, "language": language, "state": state, "source": source},
     )
     return claim
+
+
+def _check_seen(session: Session, entry: Entry, seen_rev: int, wanted: set[Pair]) -> None:
+    later = session.scalars(
+        select(Revision.touched).where(Revision.entry_id == entry.id, Revision.rev > seen_rev)
+    )
+    if any((path, scope) in wanted for touched in later for path, scope in touched):
+        raise PreconditionFailed(
+            f"The text or its source was changed after version {seen_rev}: read it again first.",
+            details={"head_rev": entry.head_rev},
+        )
 
 
 def claim_saved(
@@ -216,6 +244,33 @@ def claim_saved(
             )
         )
     _add_new(session, revision.entry_id, wanted)
+
+
+def made_from_older(
+    session: Session,
+    types: ContentTypes,
+    kind: ContentType,
+    base: Revision,
+    mine: Flat,
+    after: Flat,
+) -> dict[Pair, MadeFrom]:
+    """What translations written on `base` were made from, where the source has changed since.
+
+    `mine` is what the translator made of `base`, `after` what is saved of it.
+    """
+    old, written, saved = (
+        text_values(types, kind, flat) for flat in (flatten(base.body), mine, after)
+    )
+    from_languages = sources(session)
+    found = {}
+    for path, scope in written.keys() & saved.keys():
+        source = from_languages.get(scope)
+        if source is None or written[path, scope] == old.get((path, scope), ...):
+            continue
+        seen = written.get((path, source))
+        if seen != saved.get((path, source)):
+            found[path, scope] = MadeFrom(source, text_hash(seen), base.rev)
+    return found
 
 
 def carry_claims(

@@ -325,6 +325,8 @@ class Claims(MethodView):
             body["state"],
             source=body.get("source"),
             note=body.get("note"),
+            seen_rev=body.get("seen_rev"),
+            four_eyes=current_settings().four_eyes,
         )
 
 

@@ -303,6 +303,11 @@ class NewClaimSchema(WireSchema):
         validate=_TAG, metadata={"description": "the language it was translated from"}
     )
     note = fields.String(validate=validate.Length(max=500))
+    seen_rev = fields.Integer(
+        strict=True,
+        validate=_REV,
+        metadata={"description": "the revision that was read; refused if a text changed since"},
+    )
 
 
 class ClaimSchema(AnswerSchema):

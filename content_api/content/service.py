@@ -21,7 +21,13 @@ from content_api.accounts.access import authorise
 from content_api.accounts.audit import record
 from content_api.accounts.rules import Actor
 from content_api.content.approvals import approve, approved_documents, withdraw
-from content_api.content.claims import MadeFrom, carry_claims, claim_saved, translation_status
+from content_api.content.claims import (
+    MadeFrom,
+    carry_claims,
+    claim_saved,
+    made_from_older,
+    translation_status,
+)
 from content_api.content.document import (
     SHARED,
     Body,
@@ -155,8 +161,9 @@ def save_entry(
 
     What was saved in between is kept: the two are merged. A save that changes nothing
     makes no revision. `minor` names paths whose meaning is unchanged: translations of
-    them stay as current as they were. `made_from` tells of translations that were made
-    from another text than the source beside them, or by a machine.
+    them stay as current as they were. A translation counts as made from the source as it
+    was at `expected_rev`; `made_from` tells of those that were made from another text, or
+    by a machine.
 
     Raises:
         NotFound: no such entry.
@@ -180,6 +187,9 @@ def save_entry(
         after = merge(flatten(base.body), flatten(mine), before)
     except Clashes as clashes:
         raise _conflict(entry, clashes) from clashes
+    if base is not head:
+        seen = made_from_older(session, types, kind, base, flatten(mine), after)
+        made_from = {**seen, **(made_from or {})}
     return _save(
         session, actor, types, kind, entry, head, before, after,
         minor=minor, message=message, made_from=made_from,

@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from content_api.accounts.rules import Grant
 from content_api.content.approvals import FourEyes, approve, approve_scopes, own_texts, withdraw
+from content_api.content.claims import make_claim
 from content_api.content.service import create_entry, save_entry
 from content_api.content.types import ContentTypes
 from tests.content.conftest import person, put
@@ -83,3 +84,13 @@ def test_an_approval_that_was_taken_back_approves_nothing(case: Case, how: str) 
         case.approves(ADA, "fr", 1)
     with pytest.raises(FourEyes):
         case.approves(MARIE, "fr", rev)
+
+
+def test_nobody_calls_their_own_translation_reviewed(case: Case) -> None:
+    case.writes(MARIE, "ja", "一")
+    claim = {"path": "title", "language": "ja", "state": "reviewed", "types": case.types}
+    with pytest.raises(FourEyes, match="yourself"):
+        make_claim(case.session, MARIE, case.entry, **claim, four_eyes=True)
+    made = make_claim(case.session, ADA, case.entry, **claim, four_eyes=True)
+    assert made.state == "reviewed"
+    make_claim(case.session, MARIE, case.entry, **{**claim, "state": "translated"}, four_eyes=True)

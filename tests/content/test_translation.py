@@ -13,7 +13,7 @@ from content_api.content.listing import list_entries
 from content_api.content.service import create_entry, restore_revision, save_entry
 from content_api.content.translation import difference, text_hash
 from content_api.content.working_copies import put_working_copy
-from content_api.problems import Forbidden, NotFound, Refused
+from content_api.problems import Forbidden, NotFound, PreconditionFailed, Refused
 
 from .conftest import person, put
 
@@ -87,6 +87,47 @@ def test_a_minor_edit_carries_translations_forward(desk):
     assert desk.status() == "reviewed"
     desk.save(put("title", "fr", "La mine"))
     assert desk.status() == "outdated"
+
+
+def test_a_translation_of_a_source_that_changed_meanwhile_is_outdated_when_it_is_saved(
+    desk, content, types
+):
+    desk.save(put("title", "fr", "Le grand port"))
+    save_entry(content, SYSTEM, "port", 1, [put("title", "ja", "港")], types=types)
+    (text,) = translation_status(content, "port", ["ja"], types=types)["ja"]
+    assert (text.status, text.value) == ("outdated", "港")
+    assert [(part.op, part.text) for part in text.changes] == [
+        ("equal", "Le "),
+        ("insert", "grand "),
+        ("equal", "port"),
+    ]
+
+
+def test_a_source_that_was_written_after_its_translation_outdates_it(desk, content, types):
+    desk.save(put("lead", "fr", "Un port."))
+    save_entry(content, SYSTEM, "port", 1, [put("lead", "ja", "港。")], types=types)
+    assert desk.status(path="lead") == "outdated"
+
+
+def test_source_and_translation_saved_together_on_an_older_revision_belong_together(
+    desk, content, types
+):
+    desk.save(put("lead", "fr", "Lewarde"))
+    operations = [put("title", "fr", "Le vieux port"), put("title", "ja", "古い港")]
+    save_entry(content, SYSTEM, "port", 1, operations, types=types)
+    assert desk.status() == "translated"
+
+
+def test_what_was_not_seen_is_not_called_right(desk, content, types):
+    desk.save(put("title", "ja", "港"))
+    desk.save(put("title", "fr", "Le grand port"))
+    claim = ("port", "title", "ja", "translated")
+    with pytest.raises(PreconditionFailed, match="after version 2"):
+        make_claim(content, SYSTEM, *claim, seen_rev=2, types=types)
+    assert desk.status() == "outdated"
+    desk.save(put("title", "pl", "Port"))
+    make_claim(content, SYSTEM, *claim, seen_rev=3, types=types)
+    assert desk.status() == "translated"
 
 
 def test_a_minor_edit_does_not_make_an_outdated_text_current(desk):
@@ -180,7 +221,7 @@ def test_a_list_by_status_pages_through_everything(content, types):
         found += [row.id for row in rows[:2]]
         if len(rows) <= 2:
             break
-        after = found[-1]
+        after = (found[-1],)
     assert found == ["l-0", "l-2", "l-4", "l-6", "l-8"]
 
 
