@@ -137,8 +137,9 @@ def test_languages_are_columns_and_are_remembered(ann: StudioClient, place: str)
     assert page.xpath('//*[@data-path="title"]/@data-scope') == ["fr"]
     page = ann.page(f"/studio/entries/{place}/?languages=fr,ar,nonsense")
     assert page.xpath('//*[@data-path="title"]/@data-scope') == ["fr", "ar"]
-    assert cell(page, "title", "ar").get("dir") == "rtl"
-    assert cell(page, "title", "fr").get("dir") is None
+    for scope, direction in (("fr", "ltr"), ("ar", "rtl")):
+        area = cell(page, "title", scope).xpath(".//textarea")[0]
+        assert (area.get("lang"), area.get("dir")) == (scope, direction)
     again = ann.page(f"/studio/entries/{place}/")
     assert again.xpath('//*[@data-path="title"]/@data-scope') == ["fr", "ar"]
 

@@ -528,7 +528,7 @@ def test_a_column_is_added_without_losing_what_is_typed(
 ) -> None:
     page = windows.open(live, ann, address(entry))
     field(page, "title").fill("Pas encore enregistré")
-    page.get_by_text("Add a language").click()
+    page.locator(".edit-bar summary").click()
     page.get_by_role("link", name=re.compile("Arabic")).click()
     expect(field(page, "title", "ar")).to_be_visible()
     assert field(page, "title").input_value() == "Pas encore enregistré"

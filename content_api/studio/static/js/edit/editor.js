@@ -4,7 +4,7 @@
  */
 
 import { announce, confirmDialog, toast } from '../dialogs.js'
-import { _, formatNumber, formatTime, ngettext } from '../messages.js'
+import { _, formatNumber, ngettext } from '../messages.js'
 import { send } from '../send.js'
 import { BlockEditor } from './block-editor.js'
 import { askDecisions, decided, paintDifferences } from './decisions.js'
@@ -66,6 +66,7 @@ export class Editor {
     /** @type {BlockEditor[]} */
     this.blockEditors = []
     this.isGone = false
+    this.clock = new Intl.DateTimeFormat(document.documentElement.lang, { timeStyle: 'short', timeZone: root.dataset.zone })
   }
 
   start() {
@@ -277,7 +278,7 @@ export class Editor {
     else this.keptGeneration = -1
     const title = document.querySelector('.page-head h1')
     if (title) title.textContent = answer.title
-    this.savedWords = _('Saved as version %(rev)s at %(time)s', { rev: formatNumber(answer.rev), time: formatTime(new Date()) })
+    this.savedWords = _('Saved as version %(rev)s at %(time)s', { rev: formatNumber(answer.rev), time: this.clock.format(new Date()) })
     const names = answer.merged_with.join(', ')
     if (names) toast(_('Saved, together with what %(names)s changed meanwhile.', { names }))
     else announce(this.savedWords)
@@ -652,7 +653,7 @@ export class Editor {
     const text = place?.querySelector('[data-status-text]')
     if (!place || !text) return
     const state = this.isGone ? 'local' : stateOf(this.keepingState())
-    const time = this.keptAt ? formatTime(this.keptAt) : ''
+    const time = this.keptAt ? this.clock.format(this.keptAt) : ''
     const words = {
       saved: this.savedWords,
       saving: _('Saving…'),
@@ -672,6 +673,8 @@ export class Editor {
     const dirty = this.isDirty
     const count = changedPairs(this.base, this.mine).length
     const show = /** @type {HTMLElement | null} */ (this.root.querySelector('.edit-bar [data-show-differences]'))
+    const message = /** @type {HTMLElement | null} */ (this.root.querySelector('[data-message]'))
+    if (message && message !== document.activeElement) message.hidden = !dirty
     if (show) {
       show.hidden = !dirty
       const label = show.querySelector('span')
