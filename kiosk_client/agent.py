@@ -22,6 +22,7 @@ from kiosk_client.durable import read_json, write_json
 from kiosk_client.errors import DeviceRefused, KioskError, from_os_error
 from kiosk_client.facts import heartbeat_facts
 from kiosk_client.server import Kiosk
+from kiosk_client.watcher import Progress
 
 POLL_SECONDS = 300.0
 LONGEST_POLL_SECONDS = 3600.0
@@ -104,16 +105,19 @@ class Agent:
         now = self._now or utc_now
         wire = Wire(cancel=self._stop)
         failed: KioskError | None = None
+        progress = Progress(lambda: self._tell(wire, now(), progress.now), self._interval)
+        coming = None
         try:
             try:
-                result = sync(self._data, wire, now=now)
+                result = sync(self._data, wire, watcher=progress, now=now)
                 if result.outcome != "unchanged":
                     log.info("%s release %s", result.outcome, result.release)
             except KioskError as error:
                 failed = error
+                coming = progress.now
             if self._stop.is_set():
                 return False
-            version = self._report(wire, now())
+            version = self._report(wire, now(), coming)
         finally:
             wire.close()
         if failed is not None:
@@ -121,13 +125,22 @@ class Agent:
         known = load_assignment(self._data)
         return version is not None and (known is None or known.version != version)
 
-    def _report(self, wire: Any, now: datetime) -> int | None:
+    def _tell(self, wire: Any, now: datetime, coming: dict[str, Any] | None) -> None:
+        """Report amid a transfer; what goes wrong with that must not end the transfer."""
+        if self._stop.is_set():
+            return
+        try:
+            self._report(wire, now, coming)
+        except (KioskError, OSError) as error:
+            log.info("heartbeat waits: %s", error)
+
+    def _report(self, wire: Any, now: datetime, coming: dict[str, Any] | None = None) -> int | None:
         """Send this heartbeat and those that wait, oldest first; keep what does not go through."""
         from kiosk_client.enrol import send_heartbeat
 
         waiting = read_json(self._data.queue)
         waiting = waiting if isinstance(waiting, list) else []
-        queued = queue_heartbeat(waiting, heartbeat_facts(self._data, now))
+        queued = queue_heartbeat(waiting, heartbeat_facts(self._data, now, coming))
         version = None
         sent = 0
         try:

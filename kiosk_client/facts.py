@@ -91,9 +91,16 @@ def device_facts(data: DataDir, now: datetime) -> dict[str, Any]:
     }
 
 
-def heartbeat_facts(data: DataDir, now: datetime) -> dict[str, Any]:
-    """The facts the device API takes: `device_facts` without what only a person here needs."""
+def heartbeat_facts(
+    data: DataDir, now: datetime, coming: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """The facts the device API takes: `device_facts` without what only a person here needs.
+
+    `coming` is the release being fetched, if one is.
+    """
     found = device_facts(data, now)
+    if coming is not None:
+        found["coming"] = dict(coming)
     found["complete"] = found["active"] if found["complete"] else None
     found["clock"] = {key: found["clock"][key] for key in ("trusted", "offset_seconds")}
     if found["last_sync"]:

@@ -7,7 +7,7 @@ import threading
 import time
 from typing import TextIO
 
-from kiosk_client.sync import Watcher
+from kiosk_client.watcher import Watcher
 
 
 class TerminalWatcher(Watcher):

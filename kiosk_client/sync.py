@@ -60,6 +60,7 @@ from kiosk_client.store import (
     sync_names,
 )
 from kiosk_client.transfer import WORKERS, Source, fetch_blobs
+from kiosk_client.watcher import Watcher
 from kiosk_client.wire import Cancelled, Wire
 from package_format.layout import manifest_target, target_file
 from package_format.manifest import Manifest, ManifestFile
@@ -102,19 +103,6 @@ class SyncResult:
             "seconds": round(self.seconds, 3),
             "clock_trusted": self.clock_trusted,
         }
-
-
-class Watcher:
-    """What a sync tells whoever watches. This one watches nothing."""
-
-    def begin(self, files: int, size: int) -> None:
-        """`files` of `size` bytes in all are about to be fetched."""
-
-    def received(self, size: int) -> None:
-        """`size` more bytes are on the disk (less, when negative)."""
-
-    def end(self) -> None:
-        """Fetching has ended, well or not."""
 
 
 def utc_now() -> datetime:
@@ -196,7 +184,7 @@ def _sync(
         _repair(data, fetcher, active)
         raise
     files = needed_files(offer.manifest, chosen.profile, chosen.languages)
-    fetched = fetcher.complete(files, _protected(data, active))
+    fetched = fetcher.complete(files, _protected(data, active), coming=chosen)
     changed = activate(data, chosen)
     if changed:
         _collect(data, store)
@@ -308,9 +296,16 @@ class _Fetching:
     workers: int
 
     def complete(
-        self, files: Sequence[ManifestFile], protected: frozenset[str]
+        self,
+        files: Sequence[ManifestFile],
+        protected: frozenset[str],
+        *,
+        coming: ActiveSet | None = None,
     ) -> tuple[ManifestFile, ...]:
-        """Fetch what of `files` is missing; true afterwards: all are stored and proven."""
+        """Fetch what of `files` is missing; true afterwards: all are stored and proven.
+
+        `coming` is the set they make, where it is a new one.
+        """
         held = held_blobs(self.store, files)
         if len(held) == len({entry.sha256 for entry in files}):
             return ()
@@ -319,6 +314,10 @@ class _Fetching:
         # Room first: what neither plays nor is about to.
         remove(self.store, plan.drop, keep_parts={entry.sha256 for entry in wanted})
         check_space(self.store, wanted, self.reserve)
+        if coming is not None:
+            total = sum({entry.sha256: entry.size for entry in files}.values())
+            missing = sum(entry.size for entry in wanted)
+            self.watcher.coming(coming.package, coming.release, missing, total)
         self.watcher.begin(len(wanted), plan.fetch_bytes)
         try:
             fetch_blobs(

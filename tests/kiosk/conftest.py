@@ -14,7 +14,8 @@ from kiosk_client.activation import read_active
 from kiosk_client.config import DataDir, open_data_dir
 from kiosk_client.enrol import enrol
 from kiosk_client.store import Store
-from kiosk_client.sync import SyncResult, Watcher, sync
+from kiosk_client.sync import SyncResult, sync
+from kiosk_client.watcher import Watcher
 from kiosk_client.wire import Limits, Wire
 from tests.kiosk.simulator import Origin
 

@@ -43,6 +43,35 @@ def test_a_heartbeat_tells_what_is_missing(kiosk: Kiosk, origin: Origin) -> None
     assert beat["last_sync"]["error_code"] == "origin-trouble"
 
 
+def test_a_long_transfer_is_told_of_while_it_goes_on(kiosk: Kiosk, origin: Origin) -> None:
+    origin.publish()
+    agent = Agent(kiosk.data)
+    agent.poll()
+    origin.publish(harbour(edition=2))
+    Agent(kiosk.data, interval=0.0).poll()
+    told = [beat for beat in origin.heartbeats if "coming" in beat]
+    assert told
+    assert {(beat["active"]["release"], beat["coming"]["release"]) for beat in told} == {(1, 2)}
+    left = [beat["coming"]["missing_bytes"] for beat in told]
+    assert left == sorted(left, reverse=True)
+    assert 0 <= left[0] < told[0]["coming"]["total_bytes"]
+    assert "coming" not in origin.heartbeats[-1]
+    assert origin.heartbeats[-1]["active"]["release"] == 2
+
+
+def test_a_transfer_that_broke_off_tells_how_far_it_came(kiosk: Kiosk, origin: Origin) -> None:
+    origin.publish()
+    agent = Agent(kiosk.data)
+    agent.poll()
+    origin.publish(harbour(edition=2))
+    origin.attack("/blobs/", "status", argument=404)
+    with pytest.raises(KioskError):
+        agent.poll()
+    coming = origin.heartbeats[-1]["coming"]
+    assert (coming["package"], coming["release"]) == ("harbour", 2)
+    assert 0 < coming["missing_bytes"] <= coming["total_bytes"]
+
+
 def test_heartbeats_wait_while_offline_and_are_sent_oldest_first(
     kiosk: Kiosk, origin: Origin
 ) -> None:

@@ -18,7 +18,7 @@ from kiosk_client.errors import (
     OriginTrouble,
 )
 from kiosk_client.store import Partial
-from kiosk_client.sync import Watcher
+from kiosk_client.watcher import Watcher
 from kiosk_client.wire import Cancelled, Limits, Wire, is_page, pause_seconds
 from package_format.canonical import sha256_hex
 from package_format.layout import BLOCK_SIZE
