@@ -471,7 +471,8 @@ def test_differences_are_said_in_words(ann: StudioClient, studio: Studio, place:
             operation("remove_block", "story.b2"),
         ],
     }
-    items = ann.post(f"/studio/entries/{place}/differences", json=given).json["items"]
+    answer: Any = ann.post(f"/studio/entries/{place}/differences", json=given).json
+    items = answer["items"]
     said = {
         item["label"]: "".join(t for op, t in item["segments"] if op != "delete") for item in items
     }
@@ -493,8 +494,8 @@ def test_text_of_an_entry_that_is_gone_becomes_a_new_one(
     assert save(ann, place, 2, write("b1", "x")).status_code == 404
     assert keep(ann, place, 2).status_code == 404
     body = {"type": "place", "operations": [operation("set", "title", "Sauvé", "fr")]}
-    answer = ann.post("/studio/entries/rescue", json=body)
-    assert ann.page(answer.json["url"]).xpath("//h1")[0].text_content() == "Sauvé"
+    answer: Any = ann.post("/studio/entries/rescue", json=body).json
+    assert ann.page(answer["url"]).xpath("//h1")[0].text_content() == "Sauvé"
 
 
 # -- Who is here -----------------------------------------------------------------------------

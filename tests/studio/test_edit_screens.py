@@ -48,7 +48,7 @@ def run(browser: Browser, live: Live) -> Iterator[Run]:
     page.close()
 
 
-BEFORE = [
+BEFORE: list[Any] = [
     ["title", "fr", "Fosse"],
     ["company", "*", "Aniche"],
     ["story", "*", ["b1", "b2", "b3"]],
@@ -547,8 +547,16 @@ def test_a_session_that_ends_asks_for_the_password_and_saves(
             token.expires_at = utc_now() - timedelta(minutes=1)
     # The studio's own path: a browser sends the cookie of the longer path first.
     page.context.clear_cookies(name=SESSION_COOKIE)
-    cookie = {"name": SESSION_COOKIE, "value": ann.secret, "domain": "127.0.0.1"}
-    page.context.add_cookies([{**cookie, "path": COOKIE_PATH}])  # type: ignore[list-item]
+    page.context.add_cookies(
+        [
+            {
+                "name": SESSION_COOKIE,
+                "value": ann.secret,
+                "domain": "127.0.0.1",
+                "path": COOKIE_PATH,
+            }
+        ]
+    )
     field(page, "title").fill("Après la session")
     expect_state(page, "signed-out")
     press_save(page)
