@@ -56,6 +56,7 @@ class Cell:
     """Name of the mark in the sprite, or empty."""
     count: str
     is_approved: bool
+    """Shown as approved: where there is something that an approval lets out."""
     review: str
     """`waiting`, `sent_back` or empty."""
     said: str
@@ -272,7 +273,7 @@ def _cells(entry: EntrySummary, waits: Mapping[str, str], said: Callable[..., st
                 state=state,
                 shape={"none": "", "changed": "draft"}.get(state, state),
                 count=format_number(count) if count > 999 else str(count or ""),
-                is_approved=is_approved,
+                is_approved=is_approved and state not in ("none", "missing"),
                 review=review,
                 said=said(tag, state, count, is_approved, review),
             )
