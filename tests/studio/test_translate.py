@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from playwright.sync_api import expect
 
@@ -19,6 +21,7 @@ PIT = {
     ("commune", "fr"): "Lewarde",
     ("kind", "*"): "pit",
 }
+TEXTS = ("title", "lead", "commune")
 
 
 @pytest.mark.parametrize(
@@ -86,8 +89,61 @@ def test_the_next_entry_that_needs_work_is_found(studio: Studio) -> None:
     admin = studio.person("ada", Grant("admin"))
     answer = admin.get(f"/studio/entries/translate/next/ja?after={first}")
     assert answer.headers["Location"].startswith(f"/studio/entries/{second}/translate/ja")
+    around = admin.get(f"/studio/entries/translate/next/ja?after={second}")
+    assert around.headers["Location"].startswith(f"/studio/entries/{first}/translate/ja")
+    done = [{"op": "set", "path": path, "scope": "ja", "value": "坑"} for path in TEXTS]
+    with studio.write() as session:
+        save_entry(session, SYSTEM, first, 1, done, types=studio.types)
     last = admin.get(f"/studio/entries/translate/next/ja?after={second}")
     assert last.headers["Location"].startswith("/studio/entries/?")
+
+
+def test_a_source_that_changed_meanwhile_is_shown_before_anything_is_said_of_it(
+    studio: Studio,
+) -> None:
+    entry = studio.entry("place", {**PIT, ("title", "ja"): "デロワ坑"})
+    ada = studio.person("ada", Grant("admin"))
+    where = f"/studio/entries/{entry}/translate/ja"
+    ada.page(where)
+    with studio.write() as session:
+        operation = {"op": "set", "path": "title", "scope": "fr", "value": "La fosse Delloye"}
+        save_entry(session, SYSTEM, entry, 1, [operation], types=studio.types)
+    body = {"path": "title", "state": "reviewed", "seen_rev": 1}
+    assert ada.post(f"{where}/claim", json=body).status_code == 412
+    now = ada.get(f"{where}/statuses").json
+    assert now["rev"] == 2
+    assert now["sources"]["title"] == "La fosse Delloye"
+    assert ["insert", "La fosse"] in now["changes"]["title"]
+    done = ada.post(f"{where}/claim", json={**body, "seen_rev": 2}).json
+    assert done["statuses"]["title"] == "reviewed"
+
+
+def test_who_translated_does_not_review_where_four_eyes_are_asked_for(studio: Studio) -> None:
+    studio.app.extensions["lampisterie_settings"] = replace(studio.settings, four_eyes=True)
+    entry = studio.entry("place", PIT)
+    kenji = studio.person("kenji", Grant("translator", scopes=("ja",)), Grant("reviewer"))
+    where = f"/studio/entries/{entry}"
+    operation = {"op": "set", "path": "title", "scope": "ja", "value": "デロワ坑"}
+    saved = {"expected_rev": 1, "operations": [operation]}
+    assert kenji.post(f"{where}/save", json=saved).status_code == 200
+    body = {"path": "title", "state": "reviewed", "seen_rev": 2}
+    refused = kenji.post(f"{where}/translate/ja/claim", json=body)
+    assert refused.status_code == 422
+    assert refused.json["code"] == "four-eyes"
+    ada = studio.person("ada", Grant("reviewer"))
+    assert ada.post(f"{where}/translate/ja/claim", json=body).status_code == 200
+
+
+def test_a_changed_glossary_is_seen_at_once(studio: Studio) -> None:
+    term = studio.entry("glossary_term", {("term", "fr"): "chevalement", ("term", "ja"): "櫓"})
+    entry = studio.entry("place", PIT)
+    ada = studio.person("ada", Grant("admin"))
+    where = f"/studio/entries/{entry}/translate/ja"
+    assert ada.page(where).xpath("//*[@data-insert]/@data-insert") == ["櫓"]
+    with studio.write() as session:
+        operation = {"op": "set", "path": "term", "scope": "ja", "value": "竪坑櫓"}
+        save_entry(session, SYSTEM, term, 1, [operation], types=studio.types)
+    assert ada.page(where).xpath("//*[@data-insert]/@data-insert") == ["竪坑櫓"]
 
 
 def test_more_texts_cost_no_more_queries(studio: Studio) -> None:
@@ -137,3 +193,40 @@ def test_a_term_is_put_where_the_cursor_is_and_undone_by_the_browser(
     expect(unit.locator("textarea")).to_have_value("竪坑櫓が高い")
     page.keyboard.press("Control+z")
     expect(unit.locator("textarea")).to_have_value("が高い")
+
+
+def test_a_source_that_changes_while_one_translates_is_marked_after_saving(
+    live: Live, windows: Windows
+) -> None:
+    entry = live.entry("place", PIT)
+    kenji = live.person("kenji3", Grant("translator", scopes=("ja",)))
+    page = windows.open(live, kenji, f"/studio/entries/{entry}/translate/ja")
+    unit = page.locator('[data-unit="title"]')
+    unit.locator("textarea").fill("デロワ坑")
+    with live.write() as session:
+        operation = {"op": "set", "path": "title", "scope": "fr", "value": "La fosse Delloye"}
+        save_entry(session, SYSTEM, entry, 1, [operation], types=live.types)
+    page.keyboard.press("Control+s")
+    expect(unit).to_have_attribute("data-unit-status", "outdated")
+    expect(unit.locator("[data-source-text]")).to_have_text("La fosse Delloye")
+    expect(unit.locator(".unit__changed ins")).to_have_text("La fosse")
+    unit.locator('[data-claim="translated"]').click()
+    expect(unit).to_have_attribute("data-unit-status", "translated")
+    expect(unit.locator(".unit__changed")).to_be_hidden()
+    assert windows.faults == []
+
+
+def test_arabic_is_written_from_right_to_left_in_its_column_alone(
+    live: Live, windows: Windows
+) -> None:
+    entry = live.entry("place", {**PIT, ("title", "ar"): "بئر ديلوا"})
+    ada = live.person("ada4", Grant("admin"))
+    page = windows.open(live, ada, f"/studio/entries/{entry}/translate/ar")
+    unit = page.locator('[data-unit="title"]')
+    for place, direction in (("textarea", "rtl"), ("[data-source-text]", "ltr")):
+        shown = unit.locator(place).evaluate("one => getComputedStyle(one).direction")
+        assert shown == direction
+    source, target = (unit.locator(side).bounding_box() for side in (".unit__source", "textarea"))
+    assert source is not None
+    assert target is not None
+    assert source["x"] < target["x"]

@@ -22,7 +22,7 @@ from content_api.accounts.models import User
 from content_api.accounts.rules import Actor, allowed_scopes, allows
 from content_api.api import WireSchema
 from content_api.content import presence, service, working_copies
-from content_api.content.claims import sources
+from content_api.content.claims import made_from_older, sources
 from content_api.content.copies import duplicate_entry
 from content_api.content.document import (
     SHARED,
@@ -283,6 +283,9 @@ def _put_together(
             operations_between(head.body, unflatten(together.flat), kind),
             message=given.get("message"),
             minor=given["minor"],
+            made_from=made_from_older(
+                session(), content_types(), kind, before, mine, together.flat
+            ),
         )
     choices.preload(session(), actor, ids_named(content_types(), kind, [base, mine, theirs]))
     details = _to_decide(entry, head, wording, together, base, mine, theirs)

@@ -11,8 +11,9 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakKeyDictionary
 
-from sqlalchemy import select
+from sqlalchemy import Connection, Engine, func, select
 from sqlalchemy.orm import Session
 
 from content_api.content.models import Entry, Revision
@@ -42,6 +43,27 @@ class Piece:
 
     text: str
     term: Term | None = None
+
+
+_held: WeakKeyDictionary[Engine | Connection, dict[tuple[str, str], tuple[Any, list[Term]]]]
+_held = WeakKeyDictionary()
+"""Glossaries by database and languages, each with what tells that it is still the newest."""
+
+
+def glossary(session: Session, source: str, target: str) -> list[Term]:
+    """The glossary in two languages, longest forms first; read again when a term changed."""
+    newest = tuple(
+        session.execute(
+            select(func.count(), func.sum(Entry.head_rev), func.max(Entry.updated_at)).where(
+                Entry.type == TERM_TYPE
+            )
+        ).one()
+    )
+    held = _held.setdefault(session.get_bind(), {})
+    found = held.get((source, target))
+    if found is None or found[0] != newest:
+        found = held[source, target] = (newest, read_terms(session, source, target))
+    return found[1]
 
 
 def read_terms(session: Session, source: str, target: str) -> list[Term]:

@@ -12,7 +12,9 @@ from content_api.accounts.access import current_actor
 from content_api.accounts.rules import SHARED, allowed_scopes, allows
 from content_api.api import WireSchema
 from content_api.content import service
+from content_api.content.approvals import FourEyes
 from content_api.content.claims import make_claim, sources, translation_status
+from content_api.content.document import flatten
 from content_api.content.listing import entry_title, list_entries
 from content_api.content.models import CLAIM_STATES
 from content_api.content.reviews import review_states
@@ -20,14 +22,15 @@ from content_api.content.translation import Segment, summary
 from content_api.content.types import content_types
 from content_api.database import session
 from content_api.messages import gettext as _
-from content_api.problems import NotFound
+from content_api.problems import NotFound, PreconditionFailed
+from content_api.settings import current_settings
 from content_api.studio.edit.form import Column, Row, Story, build_form
 from content_api.studio.edit.unsaved import pairs, with_unsaved
 from content_api.studio.edit.wording import Wording
 from content_api.studio.formats import content_languages
 from content_api.studio.pages import Pages, json_body, redirect_to, render
 from content_api.studio.review.differences import Labels, labels_of
-from content_api.studio.translate.glossary import Piece, Term, mark_terms, read_terms, terms_in
+from content_api.studio.translate.glossary import Piece, Term, glossary, mark_terms, terms_in
 
 pages = Pages("translate", __name__, url_prefix="/studio/entries")
 
@@ -39,6 +42,7 @@ class ClaimBody(WireSchema):
 
     path = fields.String(required=True, validate=validate.Length(1, 200))
     state = fields.String(required=True, validate=validate.OneOf(CLAIM_STATES))
+    seen_rev = fields.Integer(strict=True, validate=validate.Range(min=1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,8 @@ class Unit:
     terms: list[Term]
     status: str | None
     changes: tuple[Segment, ...]
+    changed_in: str
+    """The language whose change `changes` tells of."""
 
     @property
     def needs_work(self) -> bool:
@@ -65,18 +71,9 @@ def next_entry(tag: str) -> Response:
     """On to the next entry with texts to translate into a language."""
     _check_target(tag)
     after = request.args.get("after") or None
-    for status in ("outdated", "missing"):
-        found = list_entries(
-            session(),
-            current_actor(),
-            language=tag,
-            status=status,
-            after=(after,) if after else None,
-            limit=1,
-        )
-        others = [entry for entry in found if entry.id != after]
-        if others:
-            return redirect_to(f"/studio/entries/{others[0].id}/translate/{tag}?only=work")
+    found = _next_needing(tag, after)
+    if found is not None:
+        return redirect_to(f"/studio/entries/{found}/translate/{tag}?only=work")
     return redirect_to(
         f"/studio/entries/?language={tag}",
         _("No further entry needs work in this language."),
@@ -117,7 +114,7 @@ def translate_page(entry_id: str, tag: str) -> Response:
     column = Column(tag, tuple(content_languages()[tag].fallback or ()), tag in writable)
     form = build_form(content_types(), kind, mine, [column], writable)
     statuses = {text.path: text for text in translation_status(session(), entry_id, [tag])[tag]}
-    terms = read_terms(session(), source, tag)
+    terms = glossary(session(), source, tag)
     units = []
     for row in _text_rows(form.items):
         text = mine.get((row.path, source))
@@ -134,6 +131,7 @@ def translate_page(entry_id: str, tag: str) -> Response:
                 terms=terms_in(pieces),
                 status=status.status if status else None,
                 changes=status.changes if status else (),
+                changed_in=status.source_language if status else source,
             )
         )
     only = request.args.get("only") == "work"
@@ -161,6 +159,7 @@ def translate_page(entry_id: str, tag: str) -> Response:
         review=review_states(session(), [entry_id]).get(entry_id, {}).get(tag),
         may_review=allows(actor, "entry.approve", entry_type=entry.type, scopes=[tag]),
         saved_at=head.created_at,
+        may_edit_source=source in writable,
     )
 
 
@@ -168,7 +167,6 @@ def translate_page(entry_id: str, tag: str) -> Response:
 @pages.requires("entry.read")
 def statuses(entry_id: str, tag: str) -> Response:
     """The status of each text, as it is now."""
-    service.get_entry(session(), current_actor(), entry_id)
     _check_target(tag)
     return jsonify(_statuses(entry_id, tag))
 
@@ -179,13 +177,58 @@ def claim(entry_id: str, tag: str) -> Response:
     """Say that a translation is right as it stands, or was reviewed."""
     body = json_body(ClaimBody)
     _check_target(tag)
-    make_claim(session(), current_actor(), entry_id, body["path"], tag, body["state"])
+    try:
+        make_claim(
+            session(),
+            current_actor(),
+            entry_id,
+            body["path"],
+            tag,
+            body["state"],
+            seen_rev=body.get("seen_rev"),
+            four_eyes=current_settings().four_eyes,
+        )
+    except FourEyes as error:
+        raise FourEyes(_("You wrote this text: somebody else has to review it.")) from error
+    except PreconditionFailed as error:
+        raise PreconditionFailed(
+            _("The text or its source changed meanwhile. Read it again, then decide.")
+        ) from error
     return jsonify(_statuses(entry_id, tag))
 
 
 def _statuses(entry_id: str, tag: str) -> dict[str, Any]:
+    """What the page paints: where each text stands, and what its source says now."""
+    entry = service.get_entry(session(), current_actor(), entry_id)
     texts = translation_status(session(), entry_id, [tag])[tag]
-    return {"statuses": {text.path: text.status for text in texts}}
+    source = request.args.get("from") or sources(session())[tag]
+    flat = flatten(service.get_revision(session(), entry_id, entry.head_rev).body)
+    return {
+        "rev": entry.head_rev,
+        "statuses": {text.path: text.status for text in texts},
+        "sources": {text.path: flat.get((text.path, source)) or "" for text in texts},
+        "changes": {
+            text.path: [[part.op, part.text] for part in text.changes]
+            for text in texts
+            if text.changes
+        },
+    }
+
+
+def _next_needing(tag: str, after: str | None) -> str | None:
+    """The entry after `after`, by id and around the end, that needs work; None: no other."""
+    for start in ((after,), None) if after else (None,):
+        found = [
+            entry.id
+            for status in NEEDS_WORK
+            for entry in list_entries(
+                session(), current_actor(), language=tag, status=status, after=start, limit=2
+            )
+        ]
+        others = sorted(entry_id for entry_id in found if entry_id != after)
+        if others:
+            return others[0]
+    return None
 
 
 def _check_target(tag: str) -> dict[str, str | None]:

@@ -28,6 +28,9 @@ export function nextNeeding(needing, at, step) {
 export default function start(root) {
   const units = /** @type {HTMLElement[]} */ ([...root.querySelectorAll('[data-unit]')])
   const url = root.dataset.translate ?? ''
+  const from = `from=${encodeURIComponent(root.dataset.from ?? '')}`
+  /** The revision whose sources this page shows. */
+  let seen = Number(root.dataset.rev)
   const areaOf = (/** @type {HTMLElement} */ unit) =>
     /** @type {HTMLTextAreaElement | null} */ (unit.querySelector('.unit__target textarea'))
   const needs = (/** @type {HTMLElement} */ unit) => NEEDS_WORK.includes(unit.dataset.unitStatus ?? '')
@@ -70,29 +73,48 @@ export default function start(root) {
       return
     }
     try {
-      const { body } = await send('POST', `${url}/claim`, { json: { path: unit.dataset.unit, state } })
-      paint(body.statuses)
+      const { body } = await send('POST', `${url}/claim?${from}`, { json: { path: unit.dataset.unit, state, seen_rev: seen } })
+      paint(body)
       toast(state === 'reviewed' ? _('Marked as reviewed.') : _('Noted: the translation is right as it is.'))
     } catch (error) {
       toast(/** @type {Error} */ (error).message, 'bad')
+      if (/** @type {any} */ (error).status === 412) await refresh()
+    }
+  }
+
+  async function refresh() {
+    try {
+      const { body } = await send('GET', `${url}/statuses?${from}`, { askToSignIn: false })
+      paint(body)
+    } catch {
+      // The badges are a reload behind; nothing else.
     }
   }
 
   const status = /** @type {HTMLElement | null} */ (root.querySelector('[data-status]'))
   const isUnsaved = () => Boolean(status && status.dataset.state !== 'saved')
 
-  /** @param {Record<string, string>} statuses */
-  function paint(statuses) {
+  /** @param {{rev: number, statuses: Record<string, string>, sources: Record<string, string>, changes: Record<string, string[][]>}} found */
+  function paint({ rev, statuses, sources, changes }) {
+    seen = rev
+    let isNewer = false
     for (const unit of units) {
-      const name = statuses[unit.dataset.unit ?? ''] ?? ''
-      if (name === unit.dataset.unitStatus) continue
-      unit.dataset.unitStatus = name
-      unit.querySelector('[data-badge]')?.replaceChildren(...badge(name))
-      if (name !== 'outdated') {
-        unit.querySelector('.unit__changed')?.remove()
-        unit.querySelector('[data-claim="translated"]')?.remove()
+      const path = unit.dataset.unit ?? ''
+      const place = unit.querySelector('[data-source-text]')
+      if (place && sources[path] && sources[path] !== place.textContent) {
+        place.textContent = sources[path]
+        isNewer = true
       }
+      const name = statuses[path] ?? ''
+      if (name !== unit.dataset.unitStatus) {
+        unit.dataset.unitStatus = name
+        unit.querySelector('[data-badge]')?.replaceChildren(...badge(name))
+      }
+      unit.querySelector('[data-claim="translated"]')?.toggleAttribute('hidden', name !== 'outdated' && name !== 'machine')
+      unit.querySelector('[data-claim="reviewed"]')?.toggleAttribute('hidden', ['', 'missing', 'reviewed'].includes(name))
+      paintChange(unit, name === 'outdated' ? changes[path] ?? [] : [])
     }
+    if (isNewer) toast(_('The source changed while you were translating: what changed is marked.'), 'warn')
     const left = units.filter(needs).length
     announce(ngettext('%(n)s text still needs work.', '%(n)s texts still need work.', left))
   }
@@ -101,14 +123,7 @@ export default function start(root) {
     let before = status.dataset.state
     new MutationObserver(async () => {
       const now = status.dataset.state
-      if (now === 'saved' && before === 'saving') {
-        try {
-          const { body } = await send('GET', `${url}/statuses`, { askToSignIn: false })
-          paint(body.statuses)
-        } catch {
-          // The badges are a reload behind; nothing else.
-        }
-      }
+      if (now === 'saved' && before === 'saving') await refresh()
       before = now
     }).observe(status, { attributes: true, attributeFilter: ['data-state'] })
   }
@@ -121,6 +136,19 @@ export default function start(root) {
   }
   const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)))
   if (target) areaOf(/** @type {HTMLElement} */ (target))?.focus()
+}
+
+/** Show what changed in a unit's source, or nothing. @param {HTMLElement} unit @param {string[][]} segments */
+function paintChange(unit, segments) {
+  const found = /** @type {HTMLElement | null} */ (unit.querySelector('.unit__changed'))
+  if (!found) return
+  found.hidden = !segments.length
+  found.querySelector('.diff')?.replaceChildren(...segments.map(([op, text]) => {
+    if (op === 'equal') return text
+    const mark = document.createElement(op === 'insert' ? 'ins' : 'del')
+    mark.textContent = text
+    return mark
+  }))
 }
 
 /** @param {string} name */
