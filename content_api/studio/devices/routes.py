@@ -70,7 +70,7 @@ class Shown:
 def list_venues() -> Response:
     """Every venue with its devices, those in trouble first."""
     venues = service.list_venues(session(), limit=FLEET)
-    shown = _shown(service.list_devices(session(), limit=FLEET), venues)
+    shown = shown_devices(service.list_devices(session(), limit=FLEET), venues)
     by_venue: dict[str, list[Shown]] = {venue.id: [] for venue in venues}
     for row in shown:
         by_venue[row.device.venue].append(row)
@@ -258,7 +258,7 @@ def _venue_page(
         "devices/venue.html",
         status,
         venue=venue,
-        shown=_shown(devices, [venue]),
+        shown=shown_devices(devices, [venue]),
         values=values or {"name": venue.name, "timezone": venue.timezone},
         errors=errors or {},
         zones=zone_options(),
@@ -391,7 +391,7 @@ def _load(schema: Schema, given: Mapping[str, Any]) -> tuple[dict[str, Any], dic
         return {}, {name: said.get(name, _("Choose one of the list.")) for name in wrong}
 
 
-def _shown(devices: list[Device], venues: Iterable[Venue]) -> list[Shown]:
+def shown_devices(devices: list[Device], venues: Iterable[Venue]) -> list[Shown]:
     """Devices with how they stand, the worst first."""
     now = utc_now()
     zones = {venue.id: ZoneInfo(venue.timezone) for venue in venues}
