@@ -201,7 +201,7 @@ def _statuses(entry_id: str, tag: str) -> dict[str, Any]:
     """What the page paints: where each text stands, and what its source says now."""
     entry = service.get_entry(session(), current_actor(), entry_id)
     texts = translation_status(session(), entry_id, [tag])[tag]
-    source = request.args.get("from") or sources(session())[tag]
+    source = request.args.get("from") or sources(session())[tag] or ""
     flat = flatten(service.get_revision(session(), entry_id, entry.head_rev).body)
     return {
         "rev": entry.head_rev,
