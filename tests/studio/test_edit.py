@@ -473,6 +473,8 @@ def test_differences_are_said_in_words(ann: StudioClient, studio: Studio, place:
     }
     answer: Any = ann.post(f"/studio/entries/{place}/differences", json=given).json
     items = answer["items"]
+    (removed,) = [item for item in items if item["label"] == "Story › Paragraph 2"]
+    assert removed["segments"] == [["delete", "fr: Deux"]]
     said = {
         item["label"]: "".join(t for op, t in item["segments"] if op != "delete") for item in items
     }
@@ -480,7 +482,6 @@ def test_differences_are_said_in_words(ann: StudioClient, studio: Studio, place:
         "Title": "Fosse 9 bis",
         "Kind": "Museum",
         "Inside the inscribed property": "yes",
-        "Story": "Paragraph 1",
         "Story › Paragraph 2": "",
         "See also": "Le voisin",
     }

@@ -94,6 +94,20 @@ def test_operations_turn_one_document_into_another_as_the_server_applies_them(
     assert (operations == []) == (after == BEFORE)
 
 
+def test_changes_are_counted_as_a_person_sees_them(run: Run) -> None:
+    expression = "m.countChanges(m.toDoc(a.before), m.toDoc(a.after), ['story'])"
+    without_b1 = [
+        ["title", "fr", "Puits"],
+        ["company", "*", "Aniche"],
+        ["story", "*", ["b2", "b3"]],
+        *BEFORE[6:],
+    ]
+    assert run("document.js", expression, {"before": BEFORE, "after": without_b1}) == 2
+    moved = [*BEFORE[:2], ["story", "*", ["b2", "b1", "b3"]], *BEFORE[3:]]
+    assert run("document.js", expression, {"before": BEFORE, "after": moved}) == 1
+    assert run("document.js", expression, {"before": BEFORE, "after": BEFORE}) == 0
+
+
 def test_what_was_typed_meanwhile_is_laid_over_what_was_saved(run: Run) -> None:
     found = run(
         "document.js",

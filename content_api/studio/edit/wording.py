@@ -69,7 +69,12 @@ class Wording:
         for path, scope in sorted(changed_pairs(before, after), key=self._rank(flats)):
             if len(path.split(".")) == 3 and path.rsplit(".", 1)[0] in gone:
                 continue
+            if path in self.stories and _same_way(before, after, path):
+                # The blocks that came or went tell of themselves.
+                continue
             old, new = (self.value(path, side, flats) for side in _both(before, after, path, scope))
+            if path in gone:
+                old = self._block_text(path, before, flats) or old
             found.append(
                 {
                     "label": self.place(path, flats),
@@ -209,6 +214,12 @@ def _blocks_of_one(before: Flat, after: Flat, stories: Sequence[str]) -> set[str
         and path.split(".")[0] in stories
         and (path, scope) not in after
     }
+
+
+def _same_way(before: Flat, after: Flat, story: str) -> bool:
+    """Whether the blocks that both have stand in the same order."""
+    was, now = (list(flat.get((story, SHARED), ())) for flat in (before, after))
+    return [block for block in was if block in now] == [block for block in now if block in was]
 
 
 def _as_list(pairs: Mapping[Pair, tuple[Any, ...]]) -> list[list[Any]]:

@@ -156,3 +156,20 @@ export function movedTo(list, from, to) {
   found.splice(to, 0, ...found.splice(from, 1))
   return found
 }
+
+/**
+ * How many changes a person sees: a block that came or went is one, however much it holds.
+ * @param {Doc} before @param {Doc} after @param {string[]} stories
+ */
+export function countChanges(before, after, stories) {
+  return changedPairs(before, after).filter((pair) => {
+    const [path] = parts(pair)
+    const names = path.split('.')
+    if (names.length === 3) return after.has(key(`${names[0]}.${names[1]}`, SHARED))
+    if (names.length === 1 && stories.includes(path)) {
+      const [was, now] = [before, after].map((doc) => /** @type {string[]} */ (doc.get(pair) ?? []))
+      return !same(was.filter((block) => now.includes(block)), now.filter((block) => was.includes(block)))
+    }
+    return true
+  }).length
+}

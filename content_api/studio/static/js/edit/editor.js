@@ -8,7 +8,7 @@ import { _, formatNumber, ngettext } from '../messages.js'
 import { send } from '../send.js'
 import { BlockEditor } from './block-editor.js'
 import { askDecisions, decided, paintDifferences } from './decisions.js'
-import { SHARED, changedPairs, key, operationsBetween, rebased, repaired, same, saysNothing, shownIn, toDoc } from './document.js'
+import { SHARED, changedPairs, countChanges, key, operationsBetween, rebased, repaired, same, saysNothing, shownIn, toDoc } from './document.js'
 import { KEEP_AFTER, KEEP_AT_LEAST, LocalCopy, retryAfter, stateOf, wouldLose } from './keeping.js'
 import { startPresence } from './presence.js'
 import { ABSENT, controlsOf, emptyBox, readCell, writeCell } from './values.js'
@@ -671,7 +671,7 @@ export class Editor {
     place.dataset.state = state
     place.querySelector('use')?.setAttribute('href', `/studio/static/icons.svg#${icons[state]}`)
     const dirty = this.isDirty
-    const count = changedPairs(this.base, this.mine).length
+    const count = countChanges(this.base, this.mine, this.stories)
     const show = /** @type {HTMLElement | null} */ (this.root.querySelector('.edit-bar [data-show-differences]'))
     const message = /** @type {HTMLElement | null} */ (this.root.querySelector('[data-message]'))
     if (message && message !== document.activeElement) message.hidden = !dirty
