@@ -209,7 +209,8 @@ def unpublished(session: Session, actor: Actor) -> list[Unpublished]:
             Release.channel == "live", Release.state == "live"
         )
     )
-    live = {slug: at for slug, at in rows if at is not None}
+    # The hour in a manifest has no fraction: what was done within that second is in it.
+    live = {slug: at + timedelta(seconds=1) for slug, at in rows if at is not None}
     packages = list(session.scalars(select(Package).order_by(Package.slug)))
     moved: dict[str, datetime] = {}
     if live:
