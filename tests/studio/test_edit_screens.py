@@ -17,7 +17,7 @@ from content_api.accounts.passwords import hash_password
 from content_api.accounts.rules import SYSTEM, Grant
 from content_api.content.document import flatten
 from content_api.content.models import Entry, Revision
-from content_api.content.service import get_revision, save_entry
+from content_api.content.service import get_revision, save_entry, translation_status
 from content_api.content.types import load_types
 from content_api.content.working_copies import find_working_copy
 from content_api.database import utc_now
@@ -520,6 +520,32 @@ def test_a_lost_link_is_told_and_keeping_goes_on_when_it_is_back(
     save_all(page)
     assert saved(live, entry)["title", "fr"] == "Hors ligne"
     windows.faults.clear()
+
+
+def test_a_second_window_of_the_same_person_is_told(
+    live: Live, windows: Windows, ann: Person, entry: str
+) -> None:
+    page = windows.open(live, ann, address(entry))
+    other = page.context.new_page()
+    windows.visit(other, f"{live.url}{address(entry)}")
+    for window in (page, other):
+        expect(window.locator(".toast")).to_contain_text("open in another window")
+
+
+def test_a_minor_edit_of_the_source_is_ticked_beside_it(
+    live: Live, windows: Windows, ann: Person, entry: str
+) -> None:
+    page = windows.open(live, ann, address(entry))
+    cell = page.locator('[data-cell][data-path="story.b1.text"][data-scope="fr"]')
+    tick = cell.get_by_label("Same meaning")
+    expect(tick).to_be_hidden()
+    field(page, "story.b1.text").fill("Un.")
+    tick.check()
+    save_all(page)
+    expect(tick).to_be_hidden()
+    with live.write() as session:
+        found = translation_status(session, entry, ["ja"], types=live.types)["ja"]
+    assert {text.path: text.status for text in found}["story.b1.text"] == "translated"
 
 
 def test_unsaved_work_can_be_discarded(

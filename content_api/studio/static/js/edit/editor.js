@@ -10,7 +10,7 @@ import { BlockEditor } from './block-editor.js'
 import { askDecisions, decided, paintDifferences } from './decisions.js'
 import { SHARED, changedPairs, countChanges, key, operationsBetween, rebased, repaired, same, saysNothing, shownIn, toDoc } from './document.js'
 import { KEEP_AFTER, KEEP_AT_LEAST, LocalCopy, retryAfter, stateOf, wouldLose } from './keeping.js'
-import { startPresence } from './presence.js'
+import { startPresence, watchOtherWindows } from './presence.js'
 import { ABSENT, controlsOf, emptyBox, readCell, writeCell } from './values.js'
 
 /** Milliseconds of rest before this browser holds what was typed. */
@@ -97,6 +97,11 @@ export class Editor {
     })
     document.querySelector('form[data-review]')?.addEventListener('submit', (event) => this.beforeLeaving(event, /** @type {HTMLFormElement} */ (event.target)))
     document.getElementById('edit-gone')?.addEventListener('click', (event) => this.onGone(event))
+    let told = false
+    watchOtherWindows(this.entry, () => {
+      if (!told) toast(_('You have this entry open in another window. Write in one of them: the unsaved work of one replaces the other’s.'), 'warn')
+      told = true
+    })
     if (this.isGoingOn()) root.querySelector('[data-unsaved-bar]')?.remove()
     this.paintStatus()
     this.takeLocal()
@@ -301,7 +306,8 @@ export class Editor {
       'signed-out': _('You are signed out. Your work is kept on this computer; press Save to sign in again.'),
       conflict: _('This page is older than the server’s memory. Your work is kept: reload the page.'),
     }
-    toast(/** @type {any} */ (words)[error.kind] ?? error.message, 'bad')
+    const forbidden = error.status === 403 && _('Your roles do not include this. An administrator can change them.')
+    toast(/** @type {any} */ (words)[error.kind] || forbidden || error.message, 'bad')
     if (error.kind === 'offline' || error.kind === 'server') this.failed(error)
   }
 

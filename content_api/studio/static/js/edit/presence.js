@@ -51,3 +51,16 @@ function paint(place, people, known) {
   if (names && names !== known) announce(_('Also here: %(names)s', { names }))
   return names
 }
+
+/**
+ * Tell when this browser has the entry open in another window too: unsaved work is one for both.
+ * @param {string} entry @param {() => void} found
+ */
+export function watchOtherWindows(entry, found) {
+  const channel = new BroadcastChannel(`lampisterie.edit.${entry}`)
+  channel.addEventListener('message', ({ data }) => {
+    if (data === 'who') channel.postMessage('here')
+    found()
+  })
+  channel.postMessage('who')
+}
