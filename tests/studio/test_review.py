@@ -158,3 +158,45 @@ def test_many_languages_comments_and_versions_cost_no_more_queries(studio: Studi
                 marie.page(f"/studio/entries/delloye/{page}")
             counts.append(len(statements))
     assert counts[:2] == counts[2:]
+
+
+def test_what_a_release_would_refuse_is_told_with_the_field(studio: Studio) -> None:
+    studio.entry("place", {("lead", "fr"): "Fosse", ("kind", "*"): "pit"}, entry_id="delloye")
+    ada = studio.person("ada", REVIEWER)
+    page = ada.page("/studio/entries/delloye/review")
+    shared = page.get_element_by_id("scope-shared")
+    assert "A release would refuse this" in shared.text_content()
+    links = shared.xpath(".//*[contains(@class, 'notice--bad')]//a/@href")
+    assert "/studio/entries/delloye/#f-coords-shared" in links
+    french = page.get_element_by_id("scope-fr")
+    links = french.xpath(".//*[contains(@class, 'notice--bad')]//a/@href")
+    assert links == ["/studio/entries/delloye/?languages=fr#f-title-fr"]
+
+
+def test_a_refused_approval_shows_the_page_as_it_is_now(studio: Studio) -> None:
+    pit(studio)
+    ada = studio.person("ada", REVIEWER)
+    change(studio, studio.person("marie", Grant("editor")), "title", "fr", "Autre chose")
+    form = {"scope": "fr", "rev": "1"}
+    answer = ada.post("/studio/entries/delloye/review/approve", data=form)
+    assert answer.status_code == 412
+    assert "Autre chose" in answer.text
+    assert 'name="rev" value="2"' in answer.text
+
+
+def test_only_who_may_write_all_that_changes_is_offered_to_restore(studio: Studio) -> None:
+    pit(studio)
+    marie = studio.person("marie", Grant("editor"))
+    kenji = studio.person("kenji", Grant("translator", scopes=("ja",)))
+    change(studio, marie, "title", "fr", "Autre chose")
+    where = "/studio/entries/delloye/history/1"
+    assert marie.page(where).xpath("//form[contains(@action, '/restore')]")
+    assert not kenji.page(where).xpath("//form[contains(@action, '/restore')]")
+    assert kenji.post(f"{where}/restore").status_code == 403
+
+
+def test_names_stand_in_a_difference_rather_than_ids(studio: Studio) -> None:
+    studio.entry("place", {("title", "en"): "Pit of Oignies"}, entry_id="oignies")
+    studio.entry("place", {("title", "fr"): "x", ("related", "*"): ["oignies"]}, entry_id="delloye")
+    page = studio.person("ada", REVIEWER).page("/studio/entries/delloye/review")
+    assert "Pit of Oignies" in page.get_element_by_id("scope-shared").text_content()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,10 +13,10 @@ from content_api.accounts.access import current_actor
 from content_api.accounts.models import User
 from content_api.accounts.rules import allows
 from content_api.content import service
-from content_api.content.approvals import approvals, approve_scopes, own_texts, withdraw
+from content_api.content.approvals import FourEyes, approvals, approve_scopes, own_texts, withdraw
 from content_api.content.claims import TextStatus, translation_status
 from content_api.content.comments import Said, add_comment, list_comments, resolve_comment
-from content_api.content.document import SHARED, Body, flatten
+from content_api.content.document import SHARED, Body, changed_pairs, flatten
 from content_api.content.listing import entry_title
 from content_api.content.models import Approval, Entry, ReviewRequest, Revision
 from content_api.content.reviews import review_states, send_back
@@ -23,11 +24,14 @@ from content_api.content.types import ContentType, content_types
 from content_api.database import session
 from content_api.languages.service import languages as all_languages
 from content_api.messages import gettext as _
-from content_api.problems import Conflict, NotFound, PreconditionFailed
+from content_api.problems import NotFound
 from content_api.settings import current_settings
+from content_api.studio.edit.wording import ids_named, shown_value
 from content_api.studio.formats import content_languages, label_of
 from content_api.studio.pages import Pages, redirect_to, render
 from content_api.studio.review.differences import Change, document_changes, labels_of
+from content_api.studio.review.faults import Fault, scope_faults
+from content_api.studio.widgets.choices import preload
 
 pages = Pages("review", __name__, url_prefix="/studio/entries")
 
@@ -44,6 +48,7 @@ class ScopeReview:
     request: ReviewRequest | None
     outdated: list[TextStatus]
     missing: list[TextStatus]
+    faults: list[Fault]
     comments: list[Said]
     may_approve: bool
     is_own: bool
@@ -63,11 +68,17 @@ class ScopeReview:
 @pages.requires("entry.read")
 def review_page(entry_id: str) -> Response:
     """What approving each language would let out."""
+    return _review_page(entry_id)
+
+
+def _review_page(entry_id: str, status: int = 200, refusal: str = "") -> Response:
     entry, kind, head = _read(entry_id)
     found = _reviews(entry, kind, head)
     found.sort(key=lambda one: (not one.is_waiting, one.is_current or not one.changes))
     return render(
         "review/review.html",
+        status,
+        refusal=refusal,
         entry=entry,
         kind=kind,
         head=head,
@@ -93,28 +104,29 @@ def approve_send(entry_id: str) -> Response:
         return redirect_to(here, _("Choose at least one language to approve."), "warn")
     shown = request.form.get("rev", "")
     if shown != str(entry.head_rev):
-        raise PreconditionFailed(
-            _(
-                "Somebody saved a newer version after this page was shown. "
-                "Look at what changed, then approve."
-            )
+        newer = _(
+            "Somebody saved a newer version after this page was shown. "
+            "Look at what changed, then approve."
         )
-    outdated = _outdated(entry_id, scopes)
-    if outdated and not request.form.get("outdated_ok"):
-        raise Conflict(
-            _(
-                "Some of these texts were translated from an older source. Tick “approve outdated "
-                "texts as they are” if they may be shown all the same."
-            )
+        return _review_page(entry_id, 412, newer)
+    if _outdated(entry_id, scopes) and not request.form.get("outdated_ok"):
+        unconfirmed = _(
+            "Some of these texts were translated from an older source. Tick “approve outdated "
+            "texts as they are” if they may be shown all the same."
         )
-    approve_scopes(
-        session(),
-        current_actor(),
-        entry_id,
-        scopes,
-        entry.head_rev,
-        four_eyes=current_settings().four_eyes,
-    )
+        return _review_page(entry_id, 409, unconfirmed)
+    try:
+        approve_scopes(
+            session(),
+            current_actor(),
+            entry_id,
+            scopes,
+            entry.head_rev,
+            four_eyes=current_settings().four_eyes,
+        )
+    except FourEyes:
+        own = _("You wrote some of this yourself, so somebody else has to approve it.")
+        return _review_page(entry_id, 422, own)
     return redirect_to(here, _("Approved. It is in the next release of the packages that list it."))
 
 
@@ -208,6 +220,8 @@ def revision_page(entry_id: str, rev: int) -> Response:
     other = request.args.get("with", type=int)
     against = other if other is not None else shown.parent_rev
     old = service.get_revision(session(), entry_id, against) if against else None
+    _preload(kind, [shown.body, old.body] if old else [shown.body])
+    undone = changed_pairs(flatten(head.body), flatten(shown.body))
     return render(
         "review/revision.html",
         entry=entry,
@@ -218,7 +232,13 @@ def revision_page(entry_id: str, rev: int) -> Response:
         old=old,
         changes=document_changes(content_types(), kind, old.body if old else None, shown.body),
         people=_names({shown.author}),
-        may_write=allows(current_actor(), "entry.write", entry_type=entry.type),
+        may_restore=bool(undone)
+        and allows(
+            current_actor(),
+            "entry.write",
+            entry_type=entry.type,
+            scopes={scope for _path, scope in undone},
+        ),
     )
 
 
@@ -237,19 +257,7 @@ def restore(entry_id: str, rev: int) -> Response:
 @pages.app_template_global("value_words")
 def value_words(change: Change, value: Any) -> str:
     """A value that is no text, in words."""
-    field = change.field
-    if value is None:
-        return _("empty on purpose")
-    if value is True or value is False:
-        return _("yes") if value else _("no")
-    if field is not None and field.choices:
-        chosen = value if isinstance(value, list) else [value]
-        return ", ".join(label_of(field.choices.get(one), str(one)) for one in chosen)
-    if isinstance(value, dict):
-        return ", ".join(f"{name} {part}" for name, part in value.items())
-    if isinstance(value, list):
-        return ", ".join(str(one) for one in value)
-    return str(value)
+    return _("empty on purpose") if value is None else shown_value(change.field, value)
 
 
 def _read(entry_id: str) -> tuple[Entry, ContentType, Revision]:
@@ -269,6 +277,7 @@ def _reviews(entry: Entry, kind: ContentType, head: Revision) -> list[ScopeRevie
         )
     )
     bodies: dict[int, Body] = dict(rows.all())
+    _preload(kind, [head.body, *bodies.values()])
     changes = {
         rev: document_changes(content_types(), kind, body, head.body)
         for rev, body in bodies.items()
@@ -279,7 +288,8 @@ def _reviews(entry: Entry, kind: ContentType, head: Revision) -> list[ScopeRevie
     comments = list_comments(session(), actor, entry.id)
     own = {scope for _path, scope in own_texts(session(), actor, entry.id, head.rev)}
     found = []
-    for scope in (SHARED, *content_languages()):
+    chains = {tag: tuple(row.fallback or ()) for tag, row in content_languages().items()}
+    for scope in (SHARED, *chains):
         row = held.get(scope)
         all_changes = changes[row.rev] if row is not None else nothing
         found.append(
@@ -290,12 +300,19 @@ def _reviews(entry: Entry, kind: ContentType, head: Revision) -> list[ScopeRevie
                 request=requests.get(scope),
                 outdated=[text for text in texts.get(scope, ()) if text.status == "outdated"],
                 missing=[text for text in texts.get(scope, ()) if text.status == "missing"],
+                faults=scope_faults(content_types(), kind, head.body, scope, chains.get(scope, ())),
                 comments=[said for said in comments if said.comment.scope == scope],
                 may_approve=allows(actor, "entry.approve", entry_type=entry.type, scopes=[scope]),
                 is_own=scope in own,
             )
         )
     return found
+
+
+def _preload(kind: ContentType, bodies: Iterable[Body]) -> None:
+    """Read the names of all that documents name, in one go."""
+    flats = [flatten(body) for body in bodies]
+    preload(session(), current_actor(), ids_named(content_types(), kind, flats))
 
 
 def _outdated(entry_id: str, scopes: list[str]) -> bool:
