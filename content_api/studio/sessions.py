@@ -89,7 +89,9 @@ def check_origin() -> None:
     site = request.headers.get("Sec-Fetch-Site")
     origin = request.headers.get("Origin")
     elsewhere = site is not None and site != "same-origin"
-    foreign = origin is not None and urlsplit(origin).netloc != request.host
+    # A page that hides its address (`Referrer-Policy: no-referrer`) hides its origin too: it
+    # sends `null`. Sec-Fetch-Site still tells where it is from, and the token still proves it.
+    foreign = origin not in (None, "null") and urlsplit(origin or "").netloc != request.host
     given = request.headers.get("X-CSRF-Token") or request.form.get("csrf_token", "")
     secret = _cookie_secret()
     if elsewhere or foreign or not secret or not compare_digest(given, token_of(secret)):

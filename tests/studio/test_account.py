@@ -142,6 +142,24 @@ def test_the_secret_of_a_link_stays_in_its_address(
     assert secret not in answer.text
 
 
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Origin": "null", "Sec-Fetch-Site": "same-origin"}, 303),
+        ({"Origin": "null"}, 303),
+        ({"Origin": "null", "Sec-Fetch-Site": "cross-site"}, 403),
+        ({"Origin": "https://evil.example"}, 403),
+    ],
+)
+def test_a_page_that_hides_its_address_can_still_send_its_form(
+    studio: Studio, headers: dict[str, str], status: int
+) -> None:
+    path = link_for(studio, "marie")
+    client = studio.app.test_client()
+    form = {**form_of(client, path), "password": PASSWORD, "again": PASSWORD}
+    assert client.post(path, data=form, headers=headers).status_code == status
+
+
 def test_a_link_cut_short_says_what_to_do(studio: Studio) -> None:
     answer = studio.app.test_client().get("/studio/link/lml_abc")
     assert answer.status_code == 404

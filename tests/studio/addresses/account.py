@@ -1,3 +1,3 @@
-"""Pages of signing in and of one's own account."""
+"""Pages of one's own account; who has signed in never sees those of signing in."""
 
-ADDRESSES = ["/studio/sign-in", "/studio/account"]
+ADDRESSES = ["/studio/account"]
