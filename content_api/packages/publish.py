@@ -31,6 +31,7 @@ from content_api.media.service import rendition_file
 from content_api.packages.changes import Changes, compare_releases
 from content_api.packages.compile import Compiled, compile_package
 from content_api.packages.gather import gather_content
+from content_api.packages.items import ReadPath
 from content_api.packages.models import Release
 from content_api.packages.problems import Problem, errors_of, find_problems
 from content_api.packages.progress import Report, no_report
@@ -133,6 +134,20 @@ def diff_releases(
         _manifest_of(settings, get_release(session, slug, number, channel)) for number in (a, b)
     )
     return compare_releases(before, _stored(settings), after, _stored(settings))
+
+
+def release_reader(
+    session: Session, settings: Settings, slug: str, number: int, *, channel: str = "live"
+) -> ReadPath:
+    """Reads documents of a published release by their path.
+
+    Raises:
+        NotFound: it does not exist or was never signed.
+    """
+    manifest = _manifest_of(settings, get_release(session, slug, number, channel))
+    files = {entry.path: entry for entry in manifest.files}
+    read = _stored(settings)
+    return lambda path: read(files[path]) if path in files else None
 
 
 def publish_release(

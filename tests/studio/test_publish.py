@@ -359,6 +359,36 @@ def test_rows_counts_and_sizes_of_a_comparison() -> None:
 # -- Restore ---------------------------------------------------------------------------------
 
 
+def test_any_two_releases_are_compared_and_an_item_is_read_before_and_after(
+    harbour: Studio, publisher: StudioClient
+) -> None:
+    address = f"{PAGE}/compare"
+    assert "no two releases yet" in publisher.get(address).text
+    press(publisher)
+    settled(harbour)
+    with harbour.write() as session:
+        retitle(session, harbour.types, "crane", "fr", "La grande grue", approved=True)
+    item = f"{PAGE}/item/crane?language=fr"
+    planned = publisher.page(f"{item}&from=1&to=")
+    assert planned.xpath("//dd/ins/text()")[0].strip() in "La grande grue"
+    press(publisher)
+    settled(harbour)
+    assert "Choose two different" not in publisher.get(address).text
+    assert "Choose two different" in publisher.get(f"{address}?from=1&to=1").text
+    assert "is not kept" in publisher.get(f"{address}?from=1&to=9").text
+    page = publisher.page(f"{address}?from=1&to=2")
+    [link] = page.xpath('//a[@class="publish__look"]/@href')
+    assert link == f"{item}&from=1&to=2"
+    part = publisher.get(link, headers={"HX-Request": "true"}).text
+    assert "grande" in part
+    assert "<html" not in part
+    back = publisher.page(f"{address}?from=2&to=1").text_content()
+    assert "From release 2, which displays show now, to release 1." in back
+    assert publisher.get(f"{PAGE}/item/nowhere?language=xx").status_code == 404
+    assert publisher.get(f"{item}&from=7&to=2").status_code == 404
+    assert harbour.person("rosa", Grant("reader")).get(link).status_code == 200
+
+
 def test_an_old_release_is_restored_once_after_showing_what_it_changes(
     harbour: Studio, publisher: StudioClient
 ) -> None:

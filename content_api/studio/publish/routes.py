@@ -3,6 +3,8 @@
 /studio/packages/<slug>/publish                     problems, comparison, publish, releases
 /studio/packages/<slug>/publish/{problems,changes}  the slow parts, loaded after the page
 /studio/packages/<slug>/publish/releases/<id>       how far one release is, asked every second
+/studio/packages/<slug>/publish/compare             what differs between two releases
+/studio/packages/<slug>/publish/item/<id>           one item before and after
 /studio/packages/<slug>/publish/restore/<number>    what an old release would change, and do it
 """
 
@@ -31,6 +33,7 @@ from content_api.packages.background import (
     start_publishing,
 )
 from content_api.packages.changes import Changes
+from content_api.packages.items import ReadPath, item_parts, read_item
 from content_api.packages.models import Package, Release
 from content_api.packages.progress import read_progress
 from content_api.packages.publish import (
@@ -39,6 +42,7 @@ from content_api.packages.publish import (
     diff_releases,
     make_draft,
     plan_changes,
+    release_reader,
     restore_release,
 )
 from content_api.packages.schedule import (
@@ -63,10 +67,14 @@ from content_api.studio.pages import Pages, is_partial, redirect_to, render
 from content_api.studio.publish.comparing import counts_of, is_same, rows_of, sizes_of
 from content_api.studio.publish.words import group_problems, named_ids, problem_words
 from content_api.studio.widgets.choices import MOST_DESCRIBED, Choice, describe
+from package_format.layout import is_slug
 
 pages = Pages("publish", __name__, url_prefix="/studio/packages")
 
 RELEASES_SHOWN = 20
+COMPARED = 100
+"""Releases that can be chosen to compare, the newest."""
+
 ROWS_SHOWN = 300
 """Rows of a comparison; a first release may have thousands, and nobody reads those."""
 
@@ -151,6 +159,83 @@ def _comparison(changes: Changes) -> dict[str, Any]:
         "sizes": sizes_of(changes),
         "profile_names": profile_names(),
     }
+
+
+@pages.get("/<slug>/publish/compare")
+@pages.requires("release.read")
+def compare_page(slug: str) -> ResponseReturnValue:
+    """What differs between any two releases."""
+    package = get_package(session(), slug)
+    numbers = list(
+        session().scalars(
+            select(Release.number)
+            .where(
+                Release.package == slug,
+                Release.channel == "live",
+                Release.state.in_(("live", "superseded")),
+            )
+            .order_by(Release.number.desc())
+            .limit(COMPARED)
+        )
+    )
+    before, after = _number("from"), _number("to")
+    comparison: dict[str, Any] = {}
+    problem = ""
+    if before is not None and after is not None and before != after:
+        try:
+            changes = diff_releases(session(), current_settings(), slug, before, after)
+            comparison = _comparison(changes)
+        except ContentError:
+            problem = _("One of these releases is not kept, or was never published.")
+    options = [(str(number), str(number)) for number in numbers]
+    newest: list[int | None] = [*numbers[:2], None, None]
+    return render(
+        "publish/compare.html",
+        **_head(package),
+        **comparison,
+        options=options,
+        before=newest[1] if before is None else before,
+        after=newest[0] if after is None else after,
+        problem=problem,
+        live_release=live_number(session(), slug),
+    )
+
+
+@pages.get("/<slug>/publish/item/<item>")
+@pages.requires("release.read")
+def item_part(slug: str, item: str) -> ResponseReturnValue:
+    """One item in one language before and after, field by field."""
+    package = get_package(session(), slug)
+    tag = request.args.get("language", "")
+    if tag not in formats.content_languages() or not is_slug(item):
+        raise NotFound(_("There is nothing to compare."))
+    before, after = _number("from"), _number("to")
+    types = content_types()
+    if after is None:
+        draft = make_draft(session(), types, slug, utc_now())
+        documents = draft.compiled.documents
+        read_after: ReadPath = lambda path: documents.get(path)  # noqa: E731
+    else:
+        read_after = release_reader(session(), current_settings(), slug, after)
+    old = None
+    if before is not None:
+        read_before = release_reader(session(), current_settings(), slug, before)
+        old = read_item(read_before, tag, item)
+    parts = item_parts(types, old, read_item(read_after, tag, item))
+    ids = {item}
+    for part in parts:
+        if part.names:
+            for value in (part.before, part.after):
+                ids.update([value] if isinstance(value, str) else value or ())
+    more: dict[str, Any] = {"item": item, "tag": tag, "parts": parts, "names": _names(ids)}
+    if is_partial():
+        return render("publish/item.html", **_head(package), **more)
+    return render("publish/item_alone.html", **_head(package), **more)
+
+
+def _number(name: str) -> int | None:
+    text = request.args.get(name, "")
+    return _bounded(int(text[:12])) if text.isdecimal() else None
 
 
 # -- Publish now -----------------------------------------------------------------------------
