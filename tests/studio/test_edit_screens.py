@@ -724,7 +724,8 @@ def test_an_entry_deleted_meanwhile_becomes_a_new_one(
     dialog = page.get_by_role("dialog", name="This entry was deleted meanwhile")
     expect(dialog).to_be_visible()
     dialog.get_by_role("button", name="Make a new entry of it").click()
-    page.wait_for_url(re.compile(r"/entries/story-[0-9a-f]+/$"))
+    page.wait_for_url(lambda url: "/entries/story-" in url and entry not in url)
+    page.wait_for_selector("html[data-ready=true]", state="attached")
     assert field(page, "lead").input_value() == "Écrit trop tard"
     assert texts(page) == ["Un", "Deux", "Trois"]
     windows.faults.clear()
