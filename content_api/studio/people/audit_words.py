@@ -13,6 +13,7 @@ from typing import Any
 from markupsafe import Markup, escape
 
 from content_api.accounts.models import AuditRecord
+from content_api.accounts.rules import SHARED
 from content_api.messages import gettext as _
 from content_api.messages import ngettext
 from content_api.studio.formats import language_name
@@ -124,6 +125,15 @@ def _approval(row: AuditRecord) -> str:
     )
 
 
+def _review(row: AuditRecord) -> str:
+    details = row.details
+    scopes = details.get("scopes") or [details.get("scope") or SHARED]
+    said = listed(scope_name(str(scope)) for scope in scopes)
+    if row.action == "review.request":
+        return _("%(who)s asked for a review of %(what)s: %(languages)s", **_pair(), languages=said)
+    return _("%(who)s sent %(what)s back: %(languages)s", **_pair(), languages=said)
+
+
 def _release(row: AuditRecord) -> str:
     number = row.subject_id.rpartition("/")[2]
     before = row.details.get("restored_from")
@@ -215,6 +225,8 @@ _SENTENCES: dict[str, Callable[[AuditRecord], str]] = {
         else _("%(who)s uploaded %(what)s", **_pair())
     ),
     "collection.import": _collection,
+    "comment.create": lambda _r: _("%(who)s commented on %(what)s", **_pair()),
+    "comment.resolve": lambda _r: _("%(who)s settled a comment on %(what)s", **_pair()),
     "device.change": lambda _r: _("%(who)s changed the device %(what)s", **_pair()),
     "device.create": lambda _r: _("%(who)s added the device %(what)s", **_pair()),
     "device.enrol": lambda _r: _("The device %(what)s was enrolled", **_pair()),
@@ -238,6 +250,8 @@ _SENTENCES: dict[str, Callable[[AuditRecord], str]] = {
     "release.fail": lambda _r: _("A release of %(what)s could not be published", **_pair()),
     "release.restore": _release,
     "release.schedule": lambda _r: _("%(who)s planned a release of %(what)s", **_pair()),
+    "review.request": _review,
+    "review.send_back": _review,
     "session.close": lambda _r: _("%(who)s signed out", **_pair()),
     "session.close-all": lambda r: (
         _("%(who)s signed out everywhere", **_pair())
@@ -266,6 +280,7 @@ def _labels() -> dict[str, str]:
         "asset.delete": _("Media: deleted"),
         "asset.file": _("Media: file uploaded"),
         "collection.import": _("Collection imported"),
+        "comment": _("Comments"),
         "device": _("Devices: everything"),
         "device.change": _("Device changed"),
         "device.create": _("Device added"),
@@ -289,6 +304,7 @@ def _labels() -> dict[str, str]:
         "release.create": _("Release published"),
         "release.restore": _("Release restored"),
         "release.schedule": _("Release planned"),
+        "review": _("Reviews: asked for, sent back"),
         "session": _("Signing in and out"),
         "token": _("Tokens"),
         "translation.claim": _("Translation marked"),
