@@ -13,6 +13,9 @@ from content_api.accounts.rules import ACTIONS, USER_ROLES, Grant, allows
 from content_api.api import access_of
 from tests.studio.conftest import Studio
 
+# Who may open a page does not depend on the database.
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 OPEN_TO_ANYONE = {
