@@ -56,6 +56,10 @@ def test_the_page_shows_sources_statuses_and_terms(studio: Studio) -> None:
     assert page.xpath("//*[@data-insert]/@data-insert") == ["竪坑櫓"]
     assert page.xpath("//*[@data-unit]/@data-unit-status") == ["missing"] * 3
     assert page.xpath("//textarea/@lang") == ["ja"] * 3
+    reading = studio.entry("place", {("title", "fr"): "x", ("reading", "ja"): "よみ"})
+    page = kenji.page(f"/studio/entries/{reading}/translate/ja")
+    (unit,) = page.xpath("//*[@data-unit='reading']")
+    assert not unit.xpath(".//*[@data-copy-source]")
 
 
 def test_without_a_language_the_persons_own_is_taken(studio: Studio) -> None:
@@ -171,6 +175,8 @@ def test_a_whole_entry_is_translated_by_keys_alone(live: Live, windows: Windows)
         expect(page.locator("[data-unit]:focus-within")).to_have_attribute(
             "data-unit-status", "translated"
         )
+    expect(page.locator("[data-counts] .status")).to_have_count(1)
+    expect(page.locator("[data-counts] .status--translated .status__count")).to_have_text("3")
     with live.write() as session:
         head = get_entry(session, SYSTEM, entry).head_rev
         fields = get_revision(session, entry, head).body["fields"]

@@ -5,7 +5,7 @@
  */
 
 import { announce, toast } from '../dialogs.js'
-import { _, ngettext } from '../messages.js'
+import { _, formatNumber, ngettext } from '../messages.js'
 import { send } from '../send.js'
 
 const NEEDS_WORK = ['missing', 'outdated', 'machine']
@@ -97,6 +97,7 @@ export default function start(root) {
   /** @param {{rev: number, statuses: Record<string, string>, sources: Record<string, string>, changes: Record<string, string[][]>}} found */
   function paint({ rev, statuses, sources, changes }) {
     seen = rev
+    root.querySelector('[data-counts]')?.replaceChildren(...counted(Object.values(statuses)))
     let isNewer = false
     for (const unit of units) {
       const path = unit.dataset.unit ?? ''
@@ -156,6 +157,21 @@ function badge(name) {
   const template = /** @type {HTMLTemplateElement | null} */ (document.getElementById('status-badges'))
   const found = template?.content.querySelector(`[data-name="${CSS.escape(name)}"]`)
   return found ? [...found.cloneNode(true).childNodes] : []
+}
+
+/** How many texts have which status. @param {string[]} statuses */
+function counted(statuses) {
+  const template = /** @type {HTMLTemplateElement | null} */ (document.getElementById('status-badges'))
+  return [...(template?.content.children ?? [])].flatMap((row) => {
+    const count = statuses.filter((name) => name === row.getAttribute('data-name')).length
+    if (!count) return []
+    const shown = /** @type {Element} */ (row.firstElementChild?.cloneNode(true))
+    const number = document.createElement('span')
+    number.className = 'status__count'
+    number.textContent = formatNumber(count)
+    shown.querySelector('.status__shape')?.after(number)
+    return [shown]
+  })
 }
 
 /** Put text where the cursor is, so that the browser's undo knows. @param {HTMLTextAreaElement} area @param {string} text */
