@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import available_timezones
 
@@ -103,7 +103,8 @@ def _changed(packages: Iterable[Package], live: Mapping[str, Release]) -> set[st
         if release is None or release.published_at is None:
             continue
         since = [row.updated_at, *(moments[e] for e in own[row.slug] if e in moments)]
-        if max(since) > release.published_at:
+        # A release's time is of whole seconds: what was done in its second may be in it.
+        if max(since) >= release.published_at + timedelta(seconds=1):
             found.add(row.slug)
     return found
 
