@@ -140,7 +140,7 @@ def test_a_missing_translation_stops_it_and_says_what_to_do(
     assert answer.status_code == 422
     assert "Nothing was published" in answer.text
     assert "The text is missing in Japanese." in answer.text
-    assert 'href="/studio/entries/crane/#f-title-ja"' in answer.text
+    assert 'href="/studio/entries/crane/?languages=ja#f-title-ja"' in answer.text
     assert releases(harbour) == []
 
 

@@ -127,11 +127,14 @@ def _address(problem: Mapping[str, Any], name: Choice | None, slug: str) -> str:
     if not entry or name is None or code == "asset-listed":
         return f"/studio/packages/{slug}/#{_package_anchor(path, language)}"
     if code == "not-approved":
-        query = "" if language == SHARED else f"?language={language}"
-        return f"/studio/entries/{entry}/review{query}"
-    base = "media" if name.type == ASSET_TYPE else "entries"
-    address = f"/studio/{base}/{entry}/"
-    return f"{address}#{field_anchor(path, language)}" if path else address
+        return f"/studio/entries/{entry}/review"
+    is_asset = name.type == ASSET_TYPE
+    address = f"/studio/{'media' if is_asset else 'entries'}/{entry}/"
+    if not path:
+        return address
+    # The edit page shows some languages only: the field must be among them.
+    shown = "" if is_asset or language == SHARED else f"?languages={language}"
+    return f"{address}{shown}#{field_anchor(path, language)}"
 
 
 def _package_anchor(path: str, language: str) -> str:
