@@ -173,9 +173,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_review_request_state_scope", "review_request", ["state", "scope"], unique=False
     )
-    op.create_index(
-        "ix_revision_author_entry_id", "revision", ["author", "entry_id"], unique=False
-    )
+    op.create_index("ix_revision_author_entry_id", "revision", ["author", "entry_id"], unique=False)
     op.create_index("ix_entry_updated_at_id", "entry", ["updated_at", "id"], unique=False)
     op.add_column("device", sa.Column("playing_since", sa.DateTime(timezone=True), nullable=True))
     op.add_column("user_account", sa.Column("ui_language", sa.String(length=35), nullable=True))
