@@ -41,7 +41,7 @@ from content_api.database import open_engine, write_session
 from content_api.languages.service import put_languages
 from content_api.settings import Settings, load_settings
 from content_api.setup_server import prepare_server
-from content_api.studio.sessions import SESSION_COOKIE, token_of
+from content_api.studio.sessions import COOKIE_PATH, SESSION_COOKIE, token_of
 from tests.e2e.conftest import free_port
 from tests.player.conftest import AXE, FLAGS, chromium
 
@@ -323,6 +323,8 @@ class Windows:
             locale=language,
             color_scheme="dark" if dark else "light",
             timezone_id="Europe/Paris",
+            # Colours that are on their way from one to another are nobody's contrast.
+            reduced_motion="reduce",
             **options,
         )
         self.contexts.append(context)
@@ -332,7 +334,7 @@ class Windows:
             with live.write() as session:
                 session.get_one(User, person.user.id).ui_language = language
         context.add_cookies(
-            [{**cookie, "url": f"{live.url}/studio/"} for cookie in cookies]  # type: ignore[list-item]
+            [{**cookie, "domain": "127.0.0.1", "path": COOKIE_PATH} for cookie in cookies]  # type: ignore[list-item]
         )
         page = context.new_page()
         page.on("pageerror", lambda error: self.faults.append(f"{page.url}: {error}"))
