@@ -333,9 +333,7 @@ def test_the_tree_is_put_in_order_by_keys_alone(live: Live, emma: Person, window
     page.keyboard.press("Alt+ArrowDown")
     assert rows(page) == ["Places", "Quai (en)", "Grue (en)", "Stories"]
     assert page.evaluate("document.activeElement.dataset.key") == "places/crane"
-    page.wait_for_function(
-        "document.getElementById('live').textContent.includes('number 2 of 2 in Places')"
-    )
+    page.locator("#live", has_text="number 2 of 2 in Places").wait_for(state="attached")
     page.keyboard.press("Alt+ArrowDown")
     assert rows(page) == ["Places", "Quai (en)", "Stories", "Grue (en)"]
     page.keyboard.press("ArrowLeft")
