@@ -8,7 +8,8 @@ the services; the rest are copies of their rows under other ids, which is what t
 would have left. The pages are then asked in turn, first of one server and then of the other,
 in this process. What is counted is the time of this thread on the processor, SQLite included:
 it is the server's time on a quiet machine, and other work on a busy one does not change it.
-The first answer of each page is not counted: it compiles templates. Exit code 1 only when a page did not answer.
+The first answer of each page is not counted: it compiles templates. Exit code 1 only when a
+page did not answer.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, and_, case, exists, func, or_, select
+from sqlalchemy import Select, and_, exists, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from content_api.accounts.access import authorise
@@ -33,6 +33,7 @@ from content_api.problems import Refused
 
 __all__ = [
     "APPROVAL_STATES",
+    "NEED_WORK",
     "ORDERS",
     "EntrySummary",
     "Place",
@@ -49,6 +50,9 @@ ORDERS = ("id", "newest", "title")
 
 APPROVAL_STATES = ("none", "older", "current")
 """Of a scope: not approved; changed since its approval; approved as it stands."""
+
+NEED_WORK = ("missing", "outdated", "machine")
+"""Translation states that somebody still has to do something about."""
 
 Place = tuple[str, ...]
 """Where the page before ended: an id; before it a time in ISO 8601, or a folded title."""
@@ -166,27 +170,17 @@ def place_of(entry: EntrySummary, order: str) -> Place:
     return (entry.sort_title, entry.id) if order == "title" else (entry.id,)
 
 
-def status_totals(
-    session: Session, actor: Actor, **filters: Any
-) -> dict[str, dict[str, tuple[int, int]]]:
-    """For each language and status: how many entries have it, and how many texts."""
+def status_totals(session: Session, actor: Actor, **filters: Any) -> dict[str, dict[str, int]]:
+    """For each language and status that needs work: how many entries have it."""
     query = filtered_entries(session, actor, select(Entry.id), **filters)
     if query is None:
         return {}
-    columns: list[Any] = []
-    for state in STATES:
-        column = getattr(EntryStatus, state)
-        columns += [func.sum(case((column > 0, 1), else_=0)), func.sum(column)]
-    totals = select(EntryStatus.scope, *columns).group_by(EntryStatus.scope)
+    counts = [func.count().filter(getattr(EntryStatus, state) > 0) for state in NEED_WORK]
+    totals = select(EntryStatus.scope, *counts).group_by(EntryStatus.scope)
     if query.whereclause is not None:
         totals = totals.where(EntryStatus.entry_id.in_(query))
-    rows = session.execute(totals)
     return {
-        scope: {
-            state: (int(counts[2 * i] or 0), int(counts[2 * i + 1] or 0))
-            for i, state in enumerate(STATES)
-        }
-        for scope, *counts in rows
+        scope: dict(zip(NEED_WORK, found, strict=True)) for scope, *found in session.execute(totals)
     }
 
 
@@ -255,14 +249,17 @@ def _with_approval(query: Select[Any], language: str | None, approval: str) -> S
     pointer = exists().where(Approval.entry_id == Entry.id, Approval.scope == scope)
     if approval == "none":
         return query.where(says, ~pointer)
-    later = exists().where(
-        EntryStatus.entry_id == Entry.id,
-        EntryStatus.scope == scope,
-        Approval.entry_id == Entry.id,
-        Approval.scope == scope,
-        EntryStatus.last_rev > Approval.rev,
+    later = (
+        select(EntryStatus.entry_id)
+        .join(
+            Approval,
+            and_(Approval.entry_id == EntryStatus.entry_id, Approval.scope == EntryStatus.scope),
+        )
+        .where(EntryStatus.scope == scope, EntryStatus.last_rev > Approval.rev)
     )
-    return query.where(pointer, later if approval == "older" else ~later)
+    if approval == "older":
+        return query.where(Entry.id.in_(later))
+    return query.where(pointer, Entry.id.not_in(later))
 
 
 def _by_title(session: Session, query: Select[Any], tag: str | None) -> tuple[Select[Any], Any]:

@@ -59,7 +59,10 @@ def upgrade() -> None:
         "ix_entry_status_scope_expires_on", "entry_status", ["scope", "expires_on"], unique=False
     )
     op.create_index(
-        "ix_entry_status_scope_missing", "entry_status", ["scope", "missing"], unique=False
+        "ix_entry_status_scope_work",
+        "entry_status",
+        ["scope", "missing", "outdated", "machine"],
+        unique=False,
     )
     op.create_index(
         "ix_entry_status_scope_outdated", "entry_status", ["scope", "outdated"], unique=False

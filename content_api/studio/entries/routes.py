@@ -16,6 +16,7 @@ from content_api.accounts.rules import allowed_scopes, allows
 from content_api.api import decode_cursor, encode_cursor
 from content_api.content.document import SHARED
 from content_api.content.listing import (
+    NEED_WORK,
     EntrySummary,
     count_entries,
     list_entries,
@@ -165,16 +166,16 @@ def _totals(asking: Asking, totals: Mapping[str, Any]) -> dict[str, list[dict[st
         tag: [
             {
                 "state": state,
-                "count": format_number(counts[state][0]),
+                "count": format_number(counts[state]),
                 "href": replace(asking, language=tag, state=state).address("/studio/entries/"),
                 "said": _(
                     "%(language)s: %(state)s",
                     language=language_name(tag),
-                    state=_("%(state)s (%(n)s)", state=words[state], n=counts[state][0]),
+                    state=_("%(state)s (%(n)s)", state=words[state], n=counts[state]),
                 ),
             }
-            for state in ("missing", "outdated", "machine")
-            if counts[state][0]
+            for state in NEED_WORK
+            if counts[state]
         ]
         for tag, counts in totals.items()
     }
