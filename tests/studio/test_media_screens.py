@@ -239,7 +239,7 @@ def test_dropped_files_show_how_far_they_are_and_refusals_what_is_taken(
     lines = page.locator(".media-line")
     expect(lines.nth(0)).to_have_attribute("data-state", "done", timeout=30_000)
     expect(lines.nth(1)).to_have_attribute("data-state", "refused")
-    expect(lines.nth(1)).to_contain_text("a PDF document")
+    expect(lines.nth(1)).to_contain_text("This kind of file is not taken")
     expect(lines.nth(1)).to_contain_text("WebVTT")
     seen = page.evaluate("window.seen")
     assert any("% sent" in words or "Arrived" in words for words in seen), seen

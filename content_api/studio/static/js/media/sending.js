@@ -3,6 +3,9 @@
 import { _ } from '../messages.js'
 import { csrfToken, SendFailed, signInAgain } from '../send.js'
 
+/** What to say when a file did not get through. */
+export const LOST = () => _('The connection was lost. Nothing of this file was kept; it is still here: try again.')
+
 /**
  * @param {string} url @param {File} file
  * @param {{progress: (share: number) => void, signal: AbortSignal}} options
@@ -38,7 +41,7 @@ function once(url, file, { progress, signal }) {
     })
     const stop = () => xhr.abort()
     signal.addEventListener('abort', stop)
-    const lost = () => reject(new SendFailed('offline', _('The connection was lost. Nothing of this file was kept; it is still here: try again.')))
+    const lost = () => reject(new SendFailed('offline', LOST()))
     xhr.addEventListener('error', lost)
     xhr.addEventListener('timeout', lost)
     xhr.addEventListener('abort', () => reject(new DOMException('cancelled', 'AbortError')))

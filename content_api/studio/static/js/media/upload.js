@@ -7,7 +7,7 @@ import { announce, confirmDialog } from '../dialogs.js'
 import { _, formatNumber, ngettext } from '../messages.js'
 import { send, SendFailed } from '../send.js'
 import { make, smallButton } from './dom.js'
-import { hashOf, sendFile } from './sending.js'
+import { hashOf, LOST, sendFile } from './sending.js'
 
 /** Files sent at once. */
 const AT_ONCE = 2
@@ -50,6 +50,7 @@ class Queue {
   /** @param {HTMLElement} element */
   constructor(element) {
     this.max = Number(element.dataset.max)
+    this.accepted = element.dataset.accepted ?? ''
     this.asset = element.dataset.asset ?? ''
     this.replaces = element.dataset.hasFile === 'yes'
     this.list = /** @type {HTMLElement} */ (element.querySelector('[data-queue]'))
@@ -130,6 +131,7 @@ class Line {
     this.text.addEventListener('input', () => { this.textWaits = this.text?.value.trim() !== '' })
     this.text.addEventListener('change', () => this.saveText())
     label.append(this.text)
+    this.textPlace = label
     return label
   }
 
@@ -138,6 +140,8 @@ class Line {
     const held = this.actions.contains(document.activeElement)
     this.state = state
     this.root.dataset.state = state
+    // What will not be sent needs no words, unless somebody has written some.
+    if (this.textPlace) this.textPlace.hidden = ['held', 'refused'].includes(state) && !this.text?.value
     this.bar.hidden = !['waiting', 'sending', 'judging'].includes(state)
     this.words.textContent = words
     this.actions.replaceChildren(...actions)
@@ -235,10 +239,23 @@ class Line {
     if (error.problem?.code === 'already-held') {
       this.offerHeld(error.problem.held ?? [])
     } else if (error.kind === 'refused' || error.kind === 'conflict') {
-      this.refuse(error.message)
+      this.refuse(this.reason(error))
     } else {
-      this.show('failed', error.message, [smallButton(_('Try again'), () => this.again(), 'primary'), this.forget()])
-      announce(error.message, true)
+      const words = error.kind === 'offline' ? LOST() : error.message
+      this.show('failed', words, [smallButton(_('Try again'), () => this.again(), 'primary'), this.forget()])
+      announce(words, true)
+    }
+  }
+
+  /** Why the server did not take it, and what it takes. @param {SendFailed} error */
+  reason(error) {
+    switch (error.problem?.code) {
+      case 'file-type-not-accepted': return _('This kind of file is not taken. Accepted: %(kinds)s', { kinds: this.queue.accepted })
+      case 'file-damaged': return _('The file is damaged or incomplete. Open it in its program, save it again, and send the new copy.')
+      case 'too-large': return _('It is larger than the server takes.')
+      case 'conflict': return _('The new file must be of the same kind as the present one.')
+      case 'forbidden': return _('Your roles do not include adding files.')
+      default: return error.message
     }
   }
 
