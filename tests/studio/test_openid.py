@@ -182,7 +182,8 @@ def test_a_deactivated_person_stays_out(studio: Studio, provider: Provider) -> N
         {"sub": None},
         {"sub": "x" * 256},
     ],
-    ids=lambda spoil: "-".join(str(part)[:12] for pair in spoil.items() for part in pair),
+    # Without values: two processes must name the tests alike, and some hold the time.
+    ids=lambda spoil: next(iter(spoil)),
 )
 def test_an_id_token_that_is_not_for_us_now_is_refused(
     studio: Studio, provider: Provider, spoil: dict[str, Any]
