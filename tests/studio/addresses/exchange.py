@@ -4,5 +4,4 @@ ADDRESSES = [
     "/studio/exchange/",
     "/studio/exchange/?entry={entry}&language=ja",
     "/studio/exchange/?package={package}&language=ar&format=xliff2&states=translated",
-    "/studio/exchange/count?language=ja",
 ]
