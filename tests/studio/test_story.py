@@ -38,6 +38,7 @@ from content_api.packages.publish import publish_release
 from content_api.packages.service import get_package, list_releases, live_number, save_package
 from tests.e2e.conftest import free_port, running, wait_for
 from tests.media.conftest import ffmpeg  # noqa: F401  a fixture
+from tests.project.tree import ROOT
 from tests.studio.conftest import PATIENCE, Live, Person, Windows
 
 expect.set_options(timeout=PATIENCE * 1000)
@@ -90,9 +91,14 @@ class Story:
         """On to another page of the studio in the same browser."""
         self.windows.visit(page, f"{self.live.url}{path}")
 
-    def shoot(self, page: Page, name: str) -> None:
-        """A picture for the guide, when one is being made."""
+    def shoot(self, page: Page, name: str, at: str | None = None) -> None:
+        """A picture for the guide, when one is being made; from the top of the page or `at`."""
         if PICTURES:
+            page.evaluate(
+                "(at) => at ? document.querySelector(at).scrollIntoView({ block: 'center' })"
+                " : scrollTo(0, 0)",
+                at,
+            )
             page.wait_for_timeout(400)
             page.screenshot(path=Path(PICTURES) / f"{name}-{LANGUAGE}.png")
 
@@ -249,6 +255,7 @@ def write_the_place(story: Story, ffmpeg: Callable[..., bytes]) -> Page:  # noqa
     choose_newest_asset(page, block.locator('[data-kind="asset"]').first)
     expect(page.locator("[data-status]")).to_have_attribute("data-state", "kept")
     story.shoot(page, "edit")
+    story.shoot(page, "blocks", at='[data-story="story"]')
     save(page)
     return page
 
@@ -286,7 +293,11 @@ def translate_while_the_source_changes(story: Story, marie: Page) -> Page:
 def review_and_mend(story: Story, kenji: Page) -> None:
     """Ada sees that the lead is outdated and sends it back; Kenji mends it; Ada approves."""
     ask_for_review(story, kenji)
-    ada = story.window("ada", f"/studio/entries/{story.entry}/review")
+    ada = story.window("ada", "/studio/")
+    story.shoot(ada, "desk")
+    story.go(ada, "/studio/entries/matrix")
+    story.shoot(ada, "matrix")
+    story.go(ada, f"/studio/entries/{story.entry}/review")
     japanese = ada.locator("#scope-ja")
     expect(japanese.locator("ins").filter(has_text="décembre").first).to_be_visible()
     story.shoot(ada, "review")
@@ -302,6 +313,8 @@ def review_and_mend(story: Story, kenji: Page) -> None:
 
     approve_everything(story, ada, story.entry)
     approve_everything(story, ada, story.film)
+    story.go(ada, f"/studio/entries/{story.entry}/history")
+    story.shoot(ada, "history")
     # The picture’s French waits: Paul will be told that its description is missing.
     approve_everything(story, ada, story.picture, but="fr")
     assert set(story.approved(story.entry)) >= {"*", "fr", "ja"}
@@ -344,7 +357,7 @@ def publish_for_nine_in_tokyo(story: Story) -> None:
 def take_it_back(story: Story) -> None:
     """Paul restores the release before, having seen what that changes."""
     paul = story.window("paul", "/studio/packages/harbour/publish")
-    story.shoot(paul, "releases")
+    story.shoot(paul, "releases", at="#releases")
     paul.locator('#releases a[href$="/restore/1"]').click()
     paul.wait_for_url(re.compile(r"/restore/1$"))
     expect(paul.locator("main")).to_contain_text("Fosse Delloye")
@@ -418,7 +431,7 @@ def translated(raw: bytes, texts: dict[str, str]) -> bytes:
 
 def picture() -> bytes:
     """A drawing of a headframe."""
-    image = pyvips.Image.black(1280, 800).draw_rect([180.0], 600, 200, 80, 500, fill=True)
+    image = pyvips.Image.new_from_file(str(ROOT / "media" / "assets" / "affiche-fosse.webp"))
     found: bytes = image.pngsave_buffer()
     return found
 
