@@ -50,7 +50,7 @@ def test_the_session_cookie_opens_nothing_of_the_api(studio: Studio) -> None:
         {"Sec-Fetch-Site": "cross-site"},
         {"Sec-Fetch-Site": "same-site"},
         {"Origin": "https://elsewhere.example"},
-        {"Origin": "null"},
+        {"Origin": "null", "Sec-Fetch-Site": "cross-site"},
     ],
 )
 def test_a_change_that_no_page_of_ours_sent_is_refused(
