@@ -25,7 +25,7 @@ import pytest
 import yaml
 from flask import Flask
 from lxml import html
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 from sqlalchemy import Engine, event
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
@@ -182,6 +182,8 @@ def count_queries(engine: Engine) -> Iterator[list[str]]:
 
 PATIENCE = 60.0
 """Seconds after which something that should happen will not; never a measure of speed."""
+
+expect.set_options(timeout=PATIENCE * 1000)
 
 
 @dataclass

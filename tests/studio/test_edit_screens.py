@@ -22,9 +22,7 @@ from content_api.content.types import load_types
 from content_api.content.working_copies import find_working_copy
 from content_api.database import utc_now
 from content_api.studio.sessions import COOKIE_PATH, SESSION_COOKIE
-from tests.studio.conftest import MEDIA, PATIENCE, Live, Person, Windows, axe_faults
-
-expect.set_options(timeout=PATIENCE * 1000)
+from tests.studio.conftest import MEDIA, Live, Person, Windows, axe_faults
 
 EDITOR = Grant("editor")
 Run = Callable[..., Any]

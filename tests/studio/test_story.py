@@ -41,8 +41,6 @@ from tests.media.conftest import ffmpeg  # noqa: F401  a fixture
 from tests.project.tree import ROOT
 from tests.studio.conftest import PATIENCE, Live, Person, Windows
 
-expect.set_options(timeout=PATIENCE * 1000)
-
 LANGUAGE = os.environ.get("LAMPISTERIE_GUIDE_LANGUAGE", "en")
 PICTURES = os.environ.get("LAMPISTERIE_GUIDE_PICTURES")
 TOKYO = ZoneInfo("Asia/Tokyo")
