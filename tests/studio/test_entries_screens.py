@@ -49,7 +49,7 @@ def test_arrow_keys_move_in_the_grid_and_enter_opens(live: Live, windows: Window
     page.keyboard.press("ArrowDown")
     expect(focused).to_have_attribute("href", "/studio/entries/beta/translate/ja")
     page.keyboard.press("ArrowDown")
-    expect(focused).to_have_attribute("aria-label", "Japanese: missing (2)")
+    expect(focused).to_have_accessible_name("2 Japanese: missing (2)")
     page.keyboard.press("ArrowUp")
     page.keyboard.press("Enter")
     page.wait_for_url("**/studio/entries/beta/translate/ja")
