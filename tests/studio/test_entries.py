@@ -126,7 +126,9 @@ def test_marks_say_in_words_what_their_colours_say(studio: Studio, reader: Studi
     for address, mark in ((LIST, "entry-chip"), (GRID, "entry-square")):
         page = reader.page(address)
         marks = page.xpath(f"//tbody//a[contains(@class, '{mark}')]")
-        said = {str(link.get("href")): str(link.get("aria-label")) for link in marks}
+        said = {str(link.get("href")): str(link.get("title")) for link in marks}
+        for link in marks:
+            assert link.text_content().endswith(f" {link.get('title')}")
         assert said["/studio/entries/pit/"] == "French: never approved"
         assert said["/studio/entries/pit/translate/en"] == "English: translated, not reviewed (1)"
         assert said["/studio/entries/pit/translate/ja"] == "Japanese: missing (1)"
@@ -138,7 +140,7 @@ def test_the_grid_counts_the_entries_that_need_work(studio: Studio, reader: Stud
     place(studio, "one", fr="Un", ja="一")
     place(studio, "two", fr="Deux")
     links = reader.page(f"{GRID}?type=place").xpath("//tfoot//a")
-    said = {str(link.get("aria-label")): str(link.get("href")) for link in links}
+    said = {str(link.get("title")): str(link.get("href")) for link in links}
     address = said["Japanese: missing (1)"]
     assert address == "/studio/entries/?type=place&language=ja&state=missing&order=title"
     assert ids(reader.page(address)) == ["two"]

@@ -74,6 +74,8 @@ export default function start(stage) {
     frame.contentWindow?.addEventListener('hashchange', remember)
   }
   frame.addEventListener('load', follow)
+  // The player may have loaded before this module did.
+  if (frame.contentWindow?.location.href !== 'about:blank') follow()
   return () => {
     observer.disconnect()
     removeEventListener('resize', fit)
