@@ -24,6 +24,7 @@ from kiosk_client.config import (
     open_data_dir,
 )
 from kiosk_client.errors import KioskError, from_os_error
+from kiosk_client.pin import pin
 
 
 class _Commands(click.Group):
@@ -245,6 +246,9 @@ def verify(ctx: click.Context, as_json: bool) -> None:
             f"expected {found.files} files as released, got {len(found.bad)} missing or damaged: "
             "run `kiosk-client sync` to fetch them again"
         )
+
+
+main.add_command(pin)
 
 
 def status_lines(facts: dict[str, Any]) -> list[str]:

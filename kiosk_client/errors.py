@@ -46,6 +46,16 @@ class Busy(KioskError):
     code = "busy"
 
 
+class PinThrottled(KioskError):
+    """Too many wrong PINs were given: the next is judged in `seconds`."""
+
+    code = "pin-throttled"
+
+    def __init__(self, message: str, *, seconds: float = 0.0) -> None:
+        super().__init__(message)
+        self.seconds = seconds
+
+
 class NewerFormat(KioskError):
     """The release is of a format this client does not know."""
 
