@@ -124,9 +124,41 @@ class StoreDamaged(KioskError):
     exit_code = 10
 
 
+class DiskFailing(KioskError):
+    """The disk takes no writes, returns errors, or has become so slow that nothing ends."""
+
+    code = "disk-failing"
+    exit_code = 11
+
+
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+
+_FAILING = {
+    errno.EROFS: "is read-only: start the device again; if that does not last, replace the card",
+    errno.EIO: "returns errors: replace the disk or card, and try another power supply",
+    errno.EUCLEAN: "has a damaged file system: check it with fsck, or replace the disk or card",
+    errno.EBADMSG: "has a damaged file system: check it with fsck, or replace the disk or card",
+    errno.ENXIO: "is gone: is it plugged in?",
+    errno.ENODEV: "is gone: is it plugged in?",
+    errno.ENOMEDIUM: "is gone: is the card in its slot?",
+    errno.EREMOTEIO: "returns errors: replace the disk or card",
+    errno.ESHUTDOWN: "was switched off after an error: start the device again, then replace it",
+}
+"""What a failing disk answers, and what a person in front of it can do."""
+
+
 def from_os_error(error: OSError) -> KioskError:
     """The kiosk error for a disk's refusal: full is one thing, failing another."""
     where = f" ({error.filename})" if error.filename else ""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return DiskFull(f"expected room on the disk, got: {error.strerror}{where}")
-    return KioskError(f"expected a disk that takes writes, got: {error.strerror or error}{where}")
+    said = error.strerror or str(error)
+    if error.errno in _FULL:
+        return DiskFull(f"expected room on the disk, got: {said}{where}: remove files from it")
+    if error.errno == errno.EFBIG:
+        return DiskFull(
+            f"expected a disk that takes files of any size, got: {said}{where}: "
+            "format it as ext4; FAT ends at 4 GB"
+        )
+    advice = _FAILING.get(error.errno or 0)
+    if advice is not None:
+        return DiskFailing(f"expected a disk that works, got: {said}{where}: the disk {advice}")
+    return KioskError(f"expected a disk that takes writes, got: {said}{where}")
