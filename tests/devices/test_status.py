@@ -8,10 +8,20 @@ from typing import Any
 
 import pytest
 
-from content_api.devices.status import DeviceState, changes, standing, tone_of
+from content_api.devices.status import (
+    DeviceState,
+    changes,
+    presence,
+    standing,
+    tone_of,
+    trouble_of,
+)
 
 NOW = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
 PLAYING = {"package": "harbour", "release": 14, "manifest_sha256": "a" * 64}
+NEXT = {"package": "harbour", "release": 15, "manifest_sha256": "b" * 64}
+READ_ONLY = {"free": 10**10, "reserve": 2**28, "verdict": "failing", "read_only": True}
+RETURNED = {"package": "harbour", "release": 15, "reason": "crashes", "at": "2026-11-24T09:00:00Z"}
 
 
 def report(**more: Any) -> dict[str, Any]:
@@ -26,6 +36,21 @@ def report(**more: Any) -> dict[str, Any]:
         "faults": [],
         **more,
     }
+
+
+def disk(**more: Any) -> dict[str, Any]:
+    """A disk with room."""
+    return {"free": 10**10, "reserve": 2**28, "verdict": "ok", "read_only": False, **more}
+
+
+def signed_until(text: str) -> dict[str, Any]:
+    """A report whose newest signature ends then."""
+    return report(timestamp_expires_at=text)
+
+
+def screen(**more: Any) -> dict[str, Any]:
+    """A browser that shows the page."""
+    return {"browser": "running", "restarts": 2, "page_seen_seconds": 12, **more}
 
 
 def clock(offset: float) -> dict[str, Any]:
@@ -89,7 +114,9 @@ def test_the_worst_comes_first() -> None:
     ],
 )
 def test_silence_becomes_trouble_in_time(quiet: timedelta, said: str) -> None:
-    assert words(state(last_seen_at=NOW - quiet))[0] == said
+    assert said in words(state(last_seen_at=NOW - quiet))
+    tone = {"plays": "good", "silent": "info", "overdue": "bad"}[said]
+    assert tone_of(standing(state(last_seen_at=NOW - quiet), NOW)) == tone
 
 
 @pytest.mark.parametrize(
@@ -117,6 +144,37 @@ def test_silence_becomes_trouble_in_time(quiet: timedelta, said: str) -> None:
         ({"report": report(disk={"free": 2**29, "reserve": 2**28})}, ["plays"]),
         ({"report": report(faults=[{"code": "odd", "message": "x"}])}, ["fault", "plays"]),
         ({"report": {"active": PLAYING, "complete": PLAYING}}, ["plays"]),
+        ({"live_release": 15, "report": report(next=NEXT)}, ["next-waits", "plays"]),
+        ({"report": report(next=PLAYING)}, ["plays"]),
+        ({"report": report(probation=True)}, ["on-trial", "plays"]),
+        ({"report": report(returned=RETURNED)}, ["returned", "plays"]),
+        ({"live_release": 15, "release_limit": 14}, ["held-back", "plays"]),
+        ({"live_release": 15, "release_limit": 15}, ["waits", "plays"]),
+        (
+            {"report": report(disk=disk(verdict="failing"))},
+            ["disk-failing", "plays"],
+        ),
+        (
+            {"report": report(disk=READ_ONLY)},
+            ["disk-read-only", "plays"],
+        ),
+        ({"report": report(disk=disk(verdict="full"))}, ["disk-full", "plays"]),
+        ({"report": report(shell=screen(browser="absent"))}, ["browser-absent", "plays"]),
+        ({"report": report(shell=screen(browser="restarting"))}, ["browser-restarts", "plays"]),
+        ({"report": report(shell=screen(page_seen_seconds=181))}, ["page-still", "plays"]),
+        ({"report": report(shell=screen())}, ["plays"]),
+        ({"report": report(shell=None, next=None, returned=None)}, ["plays"]),
+        ({"report": report(open=False)}, ["plays", "closed"]),
+        (
+            {"report": report(timestamp_expires_at="2026-11-27T10:00:00Z")},
+            ["signature-ends", "plays"],
+        ),
+        (
+            {"report": report(timestamp_expires_at="2026-11-24T10:00:00Z")},
+            ["signature-ended", "plays"],
+        ),
+        ({"report": signed_until("2026-11-28T10:00:00Z")}, ["plays"]),
+        ({"report": signed_until("soon")}, ["plays"]),
     ],
 )
 def test_each_fact_has_its_word(change: dict[str, Any], expected: list[str]) -> None:
@@ -163,3 +221,52 @@ def test_a_silence_between_reports_is_told() -> None:
     told = changes([(NOW, report()), (NOW + timedelta(hours=5), report())])
     assert [point.word for point in told[0].came] == ["gap"]
     assert changes([(NOW, report()), (NOW + timedelta(minutes=59), report())])[1:] == []
+
+
+def test_a_release_that_came_and_was_given_back_is_told_in_order() -> None:
+    minute = timedelta(minutes=5)
+    newer = {"active": NEXT, "complete": NEXT, "probation": True}
+    told = changes(
+        [
+            (NOW, report(next=NEXT)),
+            (NOW + minute, report(**newer)),
+            (NOW + 2 * minute, report(returned=RETURNED)),
+            (NOW + 3 * minute, report(returned=RETURNED)),
+            (NOW + 4 * minute, report()),
+        ]
+    )
+    assert [([p.word for p in c.came], [p.word for p in c.went]) for c in told[::-1]] == [
+        (["plays", "next-waits"], []),
+        (["plays", "on-trial"], []),
+        (["plays", "returned"], []),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("values", "word"),
+    [
+        ((NOW, NOW, None), "online"),
+        ((NOW, NOW - timedelta(hours=9), None), "silent"),
+        ((NOW, NOW - timedelta(days=8), None), "overdue"),
+        ((None, None, None), "unknown"),
+        ((NOW, NOW, NOW), "unknown"),
+    ],
+)
+def test_presence_is_one_of_four_words(values: tuple[Any, Any, Any], word: str) -> None:
+    assert presence(*values, NOW) == word
+
+
+@pytest.mark.parametrize(
+    ("body", "assigned", "tone"),
+    [
+        (report(), "harbour", None),
+        (report(next=NEXT, probation=True, open=False), "harbour", None),
+        (report(), "noir", "warn"),
+        (report(active=None, complete=None), "harbour", "warn"),
+        (report(returned=RETURNED), "harbour", "bad"),
+    ],
+)
+def test_trouble_is_what_asks_for_somebody(
+    body: dict[str, Any], assigned: str, tone: str | None
+) -> None:
+    assert trouble_of(body, assigned, NOW) == tone

@@ -23,6 +23,7 @@ from content_api.devices.status import (
     Change,
     DeviceState,
     changes,
+    moment_of,
     standing,
     tone_of,
 )
@@ -332,7 +333,7 @@ def _device_page(
         invitation=invitation,
         history=_history(device, now, zone),
         report=device.last_heartbeat or {},
-        verified_at=_moment((device.last_heartbeat or {}).get("last_full_verify_at")),
+        verified_at=moment_of((device.last_heartbeat or {}).get("last_full_verify_at")),
         languages_said=languages_words(device.languages),
         package_title=packages.get(device.package, device.package),
         local_zone=zone,
@@ -442,11 +443,3 @@ def _package_titles() -> dict[str, str]:
 
 def _knows_package(slug: str) -> bool:
     return is_slug(slug) and session().get(Package, slug) is not None
-
-
-def _moment(text: Any) -> datetime | None:
-    try:
-        found = datetime.fromisoformat(str(text))
-    except ValueError:
-        return None
-    return found if found.tzinfo is not None else None

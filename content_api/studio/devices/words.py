@@ -28,6 +28,14 @@ def over(point: Point) -> str:
         "clock-not-trusted": _("Its clock can be believed again."),
         "clock-off": _("Its clock is right again."),
         "disk-full": _("There is room on its disk again."),
+        "disk-failing": _("Its disk works again."),
+        "disk-read-only": _("Its disk can be written again."),
+        "browser-restarts": _("Its browser runs steadily again."),
+        "browser-absent": _("Its browser is there again."),
+        "page-still": _("Its screen answers again."),
+        "closed": _("Open again by its opening hours."),
+        "signature-ends": _("Its signatures are fresh again."),
+        "signature-ended": _("Its signatures are fresh again."),
         "disk-low": _("There is enough room on its disk again."),
         "sync-failed": _("It reaches the server and takes what is new again."),
     }
@@ -45,6 +53,18 @@ def short_state(points: tuple[Point, ...]) -> str:
         "waits-for-code": pgettext("device", "waits for its code"),
         "overdue": pgettext("device", "silent for long"),
         "silent": pgettext("device", "silent"),
+        "next-waits": pgettext("device", "update waits"),
+        "held-back": pgettext("device", "held back"),
+        "on-trial": pgettext("device", "on trial"),
+        "returned": pgettext("device", "went back"),
+        "disk-failing": pgettext("device", "disk failing"),
+        "disk-read-only": pgettext("device", "disk failing"),
+        "browser-restarts": pgettext("device", "browser restarts"),
+        "browser-absent": pgettext("device", "no browser"),
+        "page-still": pgettext("device", "screen stuck"),
+        "closed": pgettext("device", "closed now"),
+        "signature-ends": pgettext("device", "signatures end"),
+        "signature-ended": pgettext("device", "signatures ended"),
         "plays": pgettext("device", "in order"),
         "plays-nothing": pgettext("device", "plays nothing"),
         "plays-other": pgettext("device", "changes package"),
@@ -59,6 +79,27 @@ def short_state(points: tuple[Point, ...]) -> str:
         "fault": pgettext("device", "fault"),
     }
     return said.get(word, word)
+
+
+def presence_words(word: str) -> str:
+    """A word of `status.PRESENCES` for the reader."""
+    return {
+        "online": pgettext("device", "online"),
+        "silent": pgettext("device", "silent, expected to play"),
+        "overdue": pgettext("device", "overdue"),
+        "unknown": pgettext("device", "unknown"),
+    }[word]
+
+
+def reason_words(reason: str) -> str:
+    """Why a device went back to the release before."""
+    said = {
+        "crashes": _("its browser crashed again and again"),
+        "page-silent": _("the page did not answer"),
+        "page-errors": _("the page reported errors"),
+        "restarts": _("the device restarted again and again"),
+    }
+    return said.get(reason) or reason
 
 
 def languages_words(tags: list[str]) -> str:
@@ -147,6 +188,7 @@ def _sync_failed(values: Values, _now: datetime, _zone: ZoneInfo) -> str:
         "nothing-assigned": _("No package is assigned to it."),
         "device-refused": _("The server does not know it any more: enrol it again."),
         "store-damaged": _("Some of its files were damaged; it fetches them again."),
+        "disk-failing": _("It could not write to its disk: replace the disk or card."),
     }
     return said.get(code) or _("Its last update failed (%(code)s).", code=code)
 
@@ -158,6 +200,30 @@ def _fault(code: str, message: str) -> str:
         "not-trusted": _("What it holds is not signed as it should be."),
     }
     return said.get(code) or _("Fault reported: %(message)s", message=f"{code}: {message}")
+
+
+def _returned(values: Values, _now: datetime, _zone: ZoneInfo) -> str:
+    reason = values.get("reason")
+    if not reason:
+        return _(
+            "Release %(release)s did not play well; it went back to the one before.",
+            release=values["release"],
+        )
+    return _(
+        "Release %(release)s did not play well (%(reason)s); it went back to the one before.",
+        release=values["release"],
+        reason=reason_words(reason),
+    )
+
+
+def _failing(values: Values, _now: datetime, _zone: ZoneInfo) -> str:
+    if not values["errors"]:
+        return _("Its disk is failing: replace it.")
+    return ngettext(
+        "Its disk is failing, with %(n)s error so far: replace it.",
+        "Its disk is failing, with %(n)s errors so far: replace it.",
+        values["errors"],
+    )
 
 
 def _gap(values: Values, _now: datetime, _zone: ZoneInfo) -> str:
@@ -216,4 +282,38 @@ _SENTENCES: dict[str, Callable[[Values, datetime, ZoneInfo], str]] = {
     "sync-failed": _sync_failed,
     "fault": lambda v, _n, _z: _fault(v["code"], v["message"]),
     "gap": _gap,
+    "next-waits": lambda v, _n, _z: _(
+        "Release %(release)s is complete and waits until nobody uses the screen.",
+        release=v["release"],
+    ),
+    "held-back": lambda v, _n, _z: _(
+        "Release %(release)s comes later: the rollout has not reached it.", release=v["release"]
+    ),
+    "on-trial": lambda v, _n, _z: _(
+        "Release %(release)s is new on it and must first play well.", release=v["release"]
+    ),
+    "returned": _returned,
+    "disk-failing": _failing,
+    "disk-read-only": lambda _v, _n, _z: _(
+        "Its disk can only be read any more, which is how a disk dies: replace it."
+    ),
+    "browser-restarts": lambda v, _n, _z: ngettext(
+        "Its browser was restarted %(n)s time and is starting again.",
+        "Its browser was restarted %(n)s times and is starting again.",
+        v["restarts"],
+    ),
+    "browser-absent": lambda _v, _n, _z: _("No browser shows the page on it: look at its screen."),
+    "page-still": lambda v, _n, _z: ngettext(
+        "The page on its screen has not answered for %(n)s minute.",
+        "The page on its screen has not answered for %(n)s minutes.",
+        v["minutes"],
+    ),
+    "closed": lambda _v, _n, _z: _("Closed now by its opening hours: the screen is dark."),
+    "signature-ends": lambda v, _n, zone: _(
+        "It has heard nothing newly signed; after %(when)s it takes nothing new until it does.",
+        when=formats.format_datetime(v["at"], zone=zone),
+    ),
+    "signature-ended": lambda _v, _n, _z: _(
+        "Its signatures have ended: it plays on, and takes nothing new until it hears newer ones."
+    ),
 }
