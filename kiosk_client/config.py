@@ -52,6 +52,16 @@ class DataDir:
         return self.root / "active.json"
 
     @property
+    def pointer_lock(self) -> Path:
+        """Held for the moment a change of the pointer takes."""
+        return self.root / "active.lock"
+
+    @property
+    def serving_lock(self) -> Path:
+        """Held by the process that serves this device's screen."""
+        return self.root / "serving.lock"
+
+    @property
     def state(self) -> Path:
         """What the last sync and the last verification found."""
         return self.root / "state.json"
@@ -84,7 +94,12 @@ class DataDir:
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """What a device shows. `etag` is the server's tag for it, empty when unknown."""
+    """What a device shows. `etag` is the server's tag for it, empty when unknown.
+
+    `schedule` is as the server sent it (`programme.schedule_of` reads it), `release_limit` the
+    highest release to take for now, None for no limit, `mirrors` addresses that carry the
+    repository as well.
+    """
 
     package: str
     channel: str
@@ -94,6 +109,9 @@ class Assignment:
     version: int
     settings: Mapping[str, Any] = field(default_factory=dict, hash=False)
     etag: str = ""
+    schedule: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    release_limit: int | None = None
+    mirrors: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,6 +258,9 @@ def parse_assignment(value: Any, etag: str = "") -> Assignment | None:
             version=int(value.get("version", 0)),
             settings=value.get("settings") or {},
             etag=etag,
+            schedule=value.get("schedule") or {},
+            release_limit=value.get("release_limit"),
+            mirrors=tuple(value.get("mirrors") or ()),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ForeignAnswer(
@@ -253,6 +274,12 @@ def parse_assignment(value: Any, etag: str = "") -> Assignment | None:
         raise ForeignAnswer(f"expected an assigned profile, got {found.profile!r}")
     if not all(is_language_tag(tag) for tag in found.languages):
         raise ForeignAnswer(f"expected assigned languages, got {list(found.languages)!r}")
+    if not isinstance(found.schedule, Mapping):
+        raise ForeignAnswer(f"expected a schedule, got {str(found.schedule)[:80]!r}")
+    if found.release_limit is not None and type(found.release_limit) is not int:
+        raise ForeignAnswer(f"expected a release's number or null, got {found.release_limit!r}")
+    if not all(isinstance(mirror, str) for mirror in found.mirrors):
+        raise ForeignAnswer(f"expected addresses of mirrors, got {str(found.mirrors)[:80]!r}")
     return found
 
 
@@ -272,6 +299,9 @@ def save_assignment(data: DataDir, assignment: Assignment | None) -> None:
             "version": assignment.version,
             "settings": dict(assignment.settings),
             "etag": assignment.etag,
+            "schedule": dict(assignment.schedule),
+            "release_limit": assignment.release_limit,
+            "mirrors": list(assignment.mirrors),
         },
     )
 

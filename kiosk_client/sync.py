@@ -17,7 +17,6 @@ from kiosk_client import trust
 from kiosk_client.activation import (
     Active,
     ActiveSet,
-    LoadedSet,
     activate,
     check_release,
     keep_manifest,
@@ -26,6 +25,8 @@ from kiosk_client.activation import (
     manifest_path,
     parse,
     read_active,
+    read_slots,
+    slot_key,
 )
 from kiosk_client.config import (
     RESERVE,
@@ -176,7 +177,7 @@ def _sync(
     try:
         offer = _offer(data, wire, device, assignment, accepted, judged.at, now())
         chosen = _choose(offer, assignment, device, now())
-        check_release(active, chosen)
+        check_release(read_slots(data).get(slot_key(chosen.package, chosen.channel)), chosen)
     except (NoNetwork, Cancelled):
         raise
     except KioskError:
@@ -184,7 +185,7 @@ def _sync(
         _repair(data, fetcher, active)
         raise
     files = needed_files(offer.manifest, chosen.profile, chosen.languages)
-    fetched = fetcher.complete(files, _protected(data, active), coming=chosen)
+    fetched = fetcher.complete(files, protected_blobs(data), coming=chosen)
     changed = activate(data, chosen)
     if changed:
         _collect(data, store)
@@ -337,15 +338,11 @@ class _Fetching:
         return wanted
 
 
-def _loaded(data: DataDir, active: Active | None) -> list[LoadedSet]:
-    chosen = [] if active is None else [active.current, active.previous]
-    return [
-        loaded for one in chosen if one is not None and (loaded := load_set(data, one)) is not None
-    ]
-
-
-def _protected(data: DataDir, active: Active | None) -> frozenset[str]:
-    return frozenset(entry.sha256 for loaded in _loaded(data, active) for entry in loaded.files)
+def protected_blobs(data: DataDir) -> frozenset[str]:
+    """The blobs (SHA-256) of every set any slot needs: playing, before it, and waiting."""
+    chosen = {one for slot in read_slots(data).values() for one in slot.sets}
+    loaded = (load_set(data, one) for one in chosen)
+    return frozenset(entry.sha256 for one in loaded if one is not None for entry in one.files)
 
 
 def _repair(data: DataDir, fetcher: _Fetching, active: Active | None) -> None:
@@ -354,18 +351,18 @@ def _repair(data: DataDir, fetcher: _Fetching, active: Active | None) -> None:
     if loaded is None:
         return
     try:
-        fetcher.complete(loaded.files, _protected(data, active))
+        fetcher.complete(loaded.files, protected_blobs(data))
     except KioskError:
         return
 
 
 def _collect(data: DataDir, store: Store) -> None:
     """Remove blobs, parts and manifests that neither the playing set nor the one before needs."""
-    active = read_active(data)
-    if active is None:
+    slots = read_slots(data)
+    if not slots:
         return
-    remove(store, stored_blobs(store) - _protected(data, active))
-    named = {one.manifest for one in (active.current, active.previous) if one is not None}
+    remove(store, stored_blobs(store) - protected_blobs(data))
+    named = {one.manifest for slot in slots.values() for one in slot.sets}
     for path in data.sets.glob("*.json"):
         if path != manifest_path(data, path.stem) or path.stem not in named:
             path.unlink(missing_ok=True)

@@ -105,8 +105,9 @@ def test_every_file_the_device_holds_is_served_whole(demo: Demo, kiosk: str) -> 
 
     from package_format.manifest import parse_manifest, select_files
 
-    active = json.loads((demo.kiosk / "active.json").read_text())
-    chosen = active.get("current", active)
+    pointer = json.loads((demo.kiosk / "active.json").read_text())
+    (slot,) = pointer["slots"].values()
+    chosen = slot["current"]
     raw = (Path(demo.kiosk) / "sets" / f"{chosen['manifest']}.json").read_bytes()
     for file in select_files(parse_manifest(raw), chosen["profile"], chosen["languages"]):
         with urlopen(f"{kiosk}/content/{file.path}") as answer:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from kiosk_client.activation import read_active
+from kiosk_client.activation import confirm, read_active
 from kiosk_client.errors import (
     DeviceRefused,
     DiskFull,
@@ -96,6 +96,7 @@ def test_blobs_of_the_set_before_stay_and_older_ones_go(kiosk: Kiosk, origin: Or
     for edition in (1, 2, 3):
         origin.publish(harbour(edition=edition))
         kiosk.sync()
+        confirm(kiosk.data, "harbour/live")
         blobs.append(kiosk.blob("lang/en/shard-0.json"))
     assert [path.exists() for path in blobs] == [False, True, True]
     assert len(list(kiosk.data.sets.iterdir())) == 2
