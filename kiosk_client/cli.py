@@ -25,6 +25,7 @@ from kiosk_client.config import (
 )
 from kiosk_client.errors import KioskError, from_os_error
 from kiosk_client.pin import pin
+from kiosk_client.trust_commands import trust
 
 
 class _Commands(click.Group):
@@ -249,6 +250,9 @@ def verify(ctx: click.Context, as_json: bool) -> None:
 
 
 main.add_command(pin)
+
+
+main.add_command(trust)
 
 
 def status_lines(facts: dict[str, Any]) -> list[str]:

@@ -12,9 +12,11 @@ python-tuf's own files are a cache: it renames them without fsync and removes
 from __future__ import annotations
 
 import contextlib
+import os
+import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +33,7 @@ from tuf.ngclient.config import UpdaterConfig
 from tuf.ngclient.fetcher import FetcherInterface
 from tuf.ngclient.updater import Updater
 
+from kiosk_client.clock import last_ntp
 from kiosk_client.durable import read_json, write_json
 from kiosk_client.errors import (
     DamagedTransfer,
@@ -49,20 +52,30 @@ BUILT = datetime(2026, 11, 24, tzinfo=UTC)
 
 _ROLES = ("timestamp", "snapshot", "targets")
 _LARGEST = 5_000_000
+_NO_TIME = datetime.min.replace(tzinfo=UTC)
+"""Before every expiry: judged then, nothing has expired."""
+
+_AGREE = timedelta(days=1)
+"""How far a time server and the content server may differ and still bear each other out."""
+
+__all__ = ["last_ntp"]
 
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
     """What this device has accepted. `floor` never decreases.
 
-    `versions` and `keys` are those of timestamp, snapshot and targets; `keys`
-    tells a rotation, after which TUF lets versions start anew (5.3.11).
+    `versions` are those of timestamp, snapshot, targets and every role the
+    snapshot names; `keys` those of the first three. `keys` tells a rotation,
+    after which TUF lets versions start anew (5.3.11). `last_ntp_at` is the
+    newest time that a time server confirmed.
     """
 
     floor: datetime = BUILT
     published_at: datetime | None = None
     versions: Mapping[str, int] = field(default_factory=dict, hash=False)
     keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
+    last_ntp_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,27 +102,38 @@ def reference_time(now: datetime, floor: datetime) -> ReferenceTime:
 
 
 def raise_floor(
-    accepted: Accepted, *, now: datetime, server_time: datetime | None = None
+    accepted: Accepted,
+    *,
+    now: datetime,
+    server_time: datetime | None = None,
+    ntp_time: datetime | None = None,
 ) -> Accepted:
     """`accepted` with its floor raised by what two witnesses agree has passed.
 
     The server's time is not signed, and a floor set too far ahead would refuse
     every release for ever; so it counts only as far as the device's own clock.
+    `ntp_time` is a time that a time server confirmed (`clock.ntp_time`); a
+    content server that says otherwise is heard against it.
     """
     floor = max(accepted.floor, BUILT)
+    confirmed = accepted.last_ntp_at
     if server_time is not None and now >= floor:
         floor = max(floor, min(server_time, now))
-    return replace(accepted, floor=floor)
+    if ntp_time is not None and (server_time is None or ntp_time <= server_time + _AGREE):
+        floor = max(floor, ntp_time)
+        confirmed = max(confirmed, ntp_time) if confirmed else ntp_time
+    return replace(accepted, floor=floor, last_ntp_at=confirmed)
 
 
 def load_accepted(path: Path) -> Accepted:
     """What was accepted so far; the client's build time alone when nothing is known."""
     found = read_json(path)
     try:
-        published = found.get("published_at")
+        published, confirmed = found.get("published_at"), found.get("last_ntp_at")
         return Accepted(
             floor=max(BUILT, datetime.fromisoformat(found["floor"])),
             published_at=datetime.fromisoformat(published) if published else None,
+            last_ntp_at=datetime.fromisoformat(confirmed) if confirmed else None,
             versions={role: int(number) for role, number in found["versions"].items()},
             keys={role: tuple(ids) for role, ids in found["keys"].items()},
         )
@@ -122,6 +146,7 @@ def save_accepted(path: Path, accepted: Accepted) -> None:
     value = {
         "floor": accepted.floor.isoformat(),
         "published_at": accepted.published_at.isoformat() if accepted.published_at else None,
+        "last_ntp_at": accepted.last_ntp_at.isoformat() if accepted.last_ntp_at else None,
         "versions": dict(accepted.versions),
         "keys": {role: list(ids) for role, ids in accepted.keys.items()},
     }
@@ -131,7 +156,8 @@ def save_accepted(path: Path, accepted: Accepted) -> None:
 
 def start_anew(path: Path) -> None:
     """Forget the versions accepted, for a device that is enrolled anew; time has passed still."""
-    save_accepted(path, Accepted(floor=load_accepted(path).floor))
+    known = load_accepted(path)
+    save_accepted(path, Accepted(floor=known.floor, last_ntp_at=known.last_ntp_at))
 
 
 def check_root(raw: bytes) -> int:
@@ -156,12 +182,17 @@ def refresh(
     fetcher: FetcherInterface,
     accepted: Accepted,
     at: datetime,
+    ignore_expiry: bool = False,
+    retry: bool = True,
 ) -> Verified:
     """Follow the TUF client workflow from `root` to the newest targets, judged at time `at`.
 
-    A signature that fails is tried once more from clean local metadata: a
-    publication may have happened in between, or a file here have rotted. The
-    versions in `accepted` still hold then.
+    A signature that fails is tried once more from clean local metadata (unless
+    `retry` is false): a publication may have happened in between, or a file
+    here have rotted. The versions in `accepted` still hold then.
+
+    With `ignore_expiry` all is verified but the expiry: for a stick that a
+    person at the venue answers for. Versions go up there too, never down.
 
     Raises:
         NotTrusted: signatures or format are wrong, twice.
@@ -176,11 +207,14 @@ def refresh(
         for path in metadata_dir.glob("tmp*"):
             # python-tuf leaves its temporary file when it is killed; the lock is ours.
             path.unlink()
+        judged = _NO_TIME if ignore_expiry else at
         try:
-            verified = _refresh_once(metadata_dir, metadata_url, root, fetcher, at)
+            verified = _refresh_once(metadata_dir, metadata_url, root, fetcher, judged)
         except (NotTrusted, DamagedTransfer):
+            if not retry:
+                raise
             with _clean_local(metadata_dir):
-                verified = _refresh_once(metadata_dir, metadata_url, root, fetcher, at)
+                verified = _refresh_once(metadata_dir, metadata_url, root, fetcher, judged)
     except OSError as error:
         raise from_os_error(error) from error
     check_versions(accepted, verified)
@@ -193,12 +227,15 @@ def check_versions(accepted: Accepted, verified: Verified) -> None:
     python-tuf compares with its local files, which a power cut may have taken.
 
     Raises:
-        Rollback: a version is lower although no key of these roles was rotated.
+        Rollback: a version is lower, or a role is gone, although no key of
+            timestamp, snapshot and targets was rotated.
     """
     if dict(accepted.keys) != dict(verified.keys):
         return
-    for role in _ROLES:
-        before, now = accepted.versions.get(role, 0), verified.versions[role]
+    for role, before in accepted.versions.items():
+        now = verified.versions.get(role)
+        if now is None:
+            raise Rollback(f"expected {role} version {before} or newer, got a snapshot without it")
         if now < before:
             raise Rollback(f"expected {role} version {before} or newer, got {now}")
 
@@ -235,6 +272,18 @@ def find_target(verified: Verified, name: str) -> TargetFile | None:
         return verified.updater.get_targetinfo(name)
 
 
+def target_path(verified: Verified, target: TargetFile, *, hash_prefix: bool = True) -> str:
+    """Where a repository keeps `target` below its targets address.
+
+    With consistent snapshots its first hash stands before its name, unless the
+    repository says otherwise (`hash_prefix`).
+    """
+    if not (hash_prefix and verified.updater._trusted_set.root.consistent_snapshot):
+        return target.path
+    folder, slash, name = target.path.rpartition("/")
+    return f"{folder}{slash}{next(iter(target.hashes.values()))}.{name}"
+
+
 def target_sha256(target: TargetFile) -> str:
     """The SHA-256 a target must have.
 
@@ -247,14 +296,19 @@ def target_sha256(target: TargetFile) -> str:
     return found
 
 
-def check_target(target: TargetFile, raw: bytes) -> None:
-    """Hold bytes to the length and hashes the metadata names.
+def check_target(target: TargetFile, raw: bytes | Path) -> None:
+    """Hold bytes, or the file at a path, to the length and hashes the metadata names.
 
     Raises:
         DamagedTransfer: they differ.
+        OSError: the file cannot be read.
     """
     with _our_errors():
-        target.verify_length_and_hashes(raw)
+        if isinstance(raw, bytes):
+            target.verify_length_and_hashes(raw)
+            return
+        with raw.open("rb") as file:
+            target.verify_length_and_hashes(file)
 
 
 def forget_metadata(metadata_dir: Path) -> None:
@@ -295,6 +349,56 @@ class MetadataFetcher(FetcherInterface):
         yield self.download_bytes(url, _LARGEST)
 
 
+class FolderFetcher(FetcherInterface):
+    """python-tuf's downloads from a folder, such as a stick's; of an address the name alone counts.
+
+    Whoever filled the folder is a stranger: no link is followed out of it, only
+    regular files are read, and never more than asked.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def download_bytes(self, url: str, max_length: int) -> bytes:
+        """The bytes of the file that `url` ends in, at most `max_length`.
+
+        Raises:
+            DownloadHTTPError: there is no such file, as a server's 404.
+            DamagedTransfer: it is longer.
+            OriginTrouble: it is no regular file, or cannot be read.
+        """
+        name = url.rpartition("/")[2]
+        if name in ("", ".", ".."):
+            raise DownloadHTTPError(f"{name or 'no name'}: no such file", 404)
+        try:
+            # O_NONBLOCK: a named pipe must not keep us waiting.
+            folder = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                fd = os.open(
+                    name,
+                    os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC,
+                    dir_fd=folder,
+                )
+            finally:
+                os.close(folder)
+            with open(fd, "rb") as file:
+                if not stat.S_ISREG(os.fstat(fd).st_mode):
+                    raise OriginTrouble(f"expected the file {name}, got something else")
+                raw = file.read(max_length + 1)
+        except FileNotFoundError as error:
+            raise DownloadHTTPError(f"{name}: no such file", 404) from error
+        except OSError as error:
+            raise OriginTrouble(
+                f"expected to read {name} from {self._folder}, got: {error.strerror or error}"
+            ) from error
+        if len(raw) > max_length:
+            raise DamagedTransfer(f"expected at most {max_length} bytes for {name}, got more")
+        return raw
+
+    def _fetch(self, url: str) -> Iterator[bytes]:
+        yield self.download_bytes(url, _LARGEST)
+
+
 def judge_at(updater: Updater, at: datetime) -> None:
     """Make `updater` judge expiry at `at` instead of the machine's clock.
 
@@ -324,9 +428,12 @@ def _refresh_once(
         judge_at(updater, at)
         updater.refresh()
         inside = updater._trusted_set
+        named = {
+            name.removesuffix(".json"): meta.version for name, meta in inside.snapshot.meta.items()
+        }
         return Verified(
             published_at=_published_at(inside.timestamp.unrecognized_fields),
-            versions={role: inside[role].version for role in _ROLES},
+            versions={**named, **{role: inside[role].version for role in _ROLES}},
             keys={role: tuple(sorted(inside.root.roles[role].keyids)) for role in _ROLES},
             updater=updater,
         )
