@@ -13,15 +13,16 @@ import logging
 import mimetypes
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import IO, Any
 
-from kiosk_client.activation import Active, LoadedSet, load_set, read_active
+from kiosk_client.activation import ActiveSet, LoadedSet, Slot, load_set, main_slot, read_slots
 from kiosk_client.config import DataDir, load_device, zone
 from kiosk_client.errors import KioskError, NotEnrolled
 from kiosk_client.facts import clock, completeness, stale_days, stamp
+from kiosk_client.programme import Stage
 from kiosk_client.store import Store, is_proven, rehash
 from package_format.manifest import ManifestFile
 from package_format.serving import Answer, StaticFile, answer
@@ -61,7 +62,7 @@ Application = Callable[[Mapping[str, Any], StartResponse], Iterable[bytes]]
 
 @dataclass(frozen=True, slots=True)
 class Playing:
-    """The set that plays and the one before it, by path. A page begun in the older still loads."""
+    """The set that plays and what played before, by path. A page begun in the older still loads."""
 
     current: LoadedSet
     files: Mapping[str, ManifestFile]
@@ -82,8 +83,10 @@ def venue_day(now: datetime, timezone: str) -> date:
     return now.astimezone(zone(timezone)).date()
 
 
-def release_document(playing: Playing, *, device: str | None, stale: int | None) -> dict[str, Any]:
-    """What the player is told of the release that plays (`./release.json`)."""
+def release_document(
+    playing: Playing, *, device: str | None, stale: int | None, today: date
+) -> dict[str, Any]:
+    """What the player is told of the release that plays (`./release.json`), on a day there."""
     chosen, manifest = playing.current.set, playing.current.manifest
     held = [language for language in manifest.languages if language.tag in chosen.languages]
     tags = [language.tag for language in held]
@@ -99,6 +102,7 @@ def release_document(playing: Playing, *, device: str | None, stale: int | None)
         "shell": "kiosk",
         "device": {"name": device} if device else None,
         "stale_days": stale,
+        "today": today.isoformat(),
     }
 
 
@@ -111,14 +115,21 @@ class Kiosk:
         *,
         player: Path = PLAYER,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        idle: Callable[[], bool] = lambda: True,
     ) -> None:
+        """`idle` tells whether nobody uses the screen: it changes to another package only then."""
         self._data = data
         self._store = Store(data.root)
         self._player = player
         self._now = now
         self._lock = threading.Lock()
+        self._stage = Stage(data, now)
+        self._idle = idle
         self._seen: tuple[int, int] | None = None
+        self._slots: dict[str, Slot] = {}
+        self._loaded: dict[str, Playing] = {}
         self._playing: Playing | None = None
+        self._shown: str | None = None
         self._tags: dict[str, tuple[int, int, str]] = {}
 
     def __call__(
@@ -138,25 +149,49 @@ class Kiosk:
         return self._page(environ, start_response, method, path or "index.html")
 
     def playing(self) -> Playing | None:
-        """What plays now; reads the pointer anew when it was swapped."""
+        """What plays now: the slot its programme names, read anew when the pointer was swapped."""
+        with self._lock:
+            self._read_pointer()
+            chosen = self._choose()
+            if chosen is None:
+                return self._playing
+            key, found = chosen
+            if self._shown is not None and key != self._shown and self._playing is not None:
+                found = replace(found, previous={**found.previous, **self._playing.files})
+                self._loaded[key] = found
+            self._playing, self._shown = found, key
+            return found
+
+    def _read_pointer(self) -> None:
         try:
             found = self._data.active.stat()
         except OSError:
-            return self._playing
+            return
         seen = (found.st_mtime_ns, found.st_ino)
-        with self._lock:
-            if seen != self._seen:
-                loaded = self._load(read_active(self._data))
-                # A pointer that does not read leaves on the screen what was there.
-                if loaded is not None:
-                    self._playing, self._seen = loaded, seen
-            return self._playing
+        if seen == self._seen:
+            return
+        slots = read_slots(self._data)
+        # A pointer that does not read leaves on the screen what was there.
+        if slots:
+            self._slots, self._loaded, self._seen = slots, {}, seen
 
-    def _load(self, active: Active | None) -> Playing | None:
-        if active is None:
-            return None
-        current = self._load_set(active, current=True)
-        before = self._load_set(active, current=False)
+    def _choose(self) -> tuple[str, Playing] | None:
+        """The slot to show and what it plays; slots that do not load are as good as absent."""
+        ready = [key for key, slot in self._slots.items() if slot.current is not None]
+        while ready:
+            key = self._stage.slot(ready, idle=self._idle())
+            if key is None:
+                main = main_slot({name: self._slots[name] for name in ready})
+                key = main.key if main else ready[0]
+            loaded = self._loaded.get(key) or self._load(self._slots[key])
+            if loaded is not None:
+                self._loaded[key] = loaded
+                return key, loaded
+            ready.remove(key)
+        return None
+
+    def _load(self, slot: Slot) -> Playing | None:
+        current, before = self._load_set(slot.current), self._load_set(slot.previous)
         if current is None:
             # Rather yesterday's release than a dark screen.
             current, before = before, None
@@ -168,8 +203,7 @@ class Kiosk:
             {entry.path: entry for entry in before.files} if before else {},
         )
 
-    def _load_set(self, active: Active, *, current: bool) -> LoadedSet | None:
-        chosen = active.current if current else active.previous
+    def _load_set(self, chosen: ActiveSet | None) -> LoadedSet | None:
         try:
             return load_set(self._data, chosen) if chosen else None
         except (KioskError, OSError) as error:
@@ -181,7 +215,10 @@ class Kiosk:
         if playing is None:
             return _text(start_response, 404, "nothing to play yet")
         document = release_document(
-            playing, device=self._device_name(), stale=stale_days(self._data, self._now())
+            playing,
+            device=self._device_name(),
+            stale=stale_days(self._data, self._now()),
+            today=self._today(playing),
         )
         return _json(start_response, method, document)
 

@@ -131,6 +131,7 @@ def test_the_release_document_tells_what_plays(screen: Screen, origin: Origin) -
     assert answer.headers["cache-control"] == "no-store"
     found = answer.json
     assert found.pop("published_at") == origin.published_at.strftime("%Y-%m-%dT%H:%M:%SZ")
+    assert date.fromisoformat(found.pop("today")) >= origin.published_at.date()
     assert found == {
         "package": "harbour",
         "channel": "live",
