@@ -62,6 +62,18 @@ class NewerFormat(KioskError):
     code = "newer-format"
 
 
+class StickTrouble(KioskError):
+    """The stick is no stick of ours, lacks something, was pulled out, or takes no writes."""
+
+    code = "stick-trouble"
+
+
+class PinRefused(KioskError):
+    """The PIN given is not the venue's."""
+
+    code = "pin-refused"
+
+
 class OriginTrouble(KioskError):
     """The server answers, but not with what the release promises (a 500, a missing file)."""
 

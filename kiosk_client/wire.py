@@ -98,6 +98,12 @@ class Wire:
         """Close every connection."""
         self._pool.clear()
 
+    def add(self, other: Wire) -> None:
+        """Count what `other` asked and received as this one's: one sync, one account."""
+        with self._count:
+            self.requests += other.requests
+            self.received += other.received
+
     def pause(self, attempt: int, retry_after: str | None = None) -> None:
         """Wait before attempt number `attempt` + 1 (from 1), as the server asks or ever longer.
 
