@@ -1,0 +1,5 @@
+"""The shell: Chromium, and what watches it."""
+
+from kiosk_client.shell.shell import Shell
+
+__all__ = ["Shell"]
