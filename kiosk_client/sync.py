@@ -28,6 +28,7 @@ from kiosk_client.activation import (
     read_slots,
     slot_key,
 )
+from kiosk_client.clock import ntp_time
 from kiosk_client.config import (
     RESERVE,
     Assignment,
@@ -159,8 +160,13 @@ def _sync(
     store = Store(data.root)
     accepted = trust.raise_floor(trust.load_accepted(data.trust), now=now())
     assignment, server_time = _assignment(data, wire, device)
-    if server_time is not None and device.server.startswith("https:"):
-        accepted = trust.raise_floor(accepted, now=now(), server_time=server_time)
+    accepted = trust.raise_floor(
+        accepted,
+        now=now(),
+        server_time=server_time if device.server.startswith("https:") else None,
+        # Of another clock than the machine's own, its time servers know nothing.
+        ntp_time=ntp_time() if now is utc_now else None,
+    )
     if server_time is not None:
         offset = round((server_time - now()).total_seconds())
         # The state is written at the end of a sync anyway; a second write wears cards out.

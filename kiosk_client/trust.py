@@ -55,6 +55,9 @@ _LARGEST = 5_000_000
 _NO_TIME = datetime.min.replace(tzinfo=UTC)
 """Before every expiry: judged then, nothing has expired."""
 
+_STEP = timedelta(hours=1)
+"""A floor that rises by less is not worth a write to a card at every poll."""
+
 _AGREE = timedelta(days=1)
 """How far a time server and the content server may differ and still bear each other out."""
 
@@ -118,11 +121,15 @@ def raise_floor(
     floor = max(accepted.floor, BUILT)
     confirmed = accepted.last_ntp_at
     if server_time is not None and now >= floor:
-        floor = max(floor, min(server_time, now))
+        floor = _rise(floor, min(server_time, now))
     if ntp_time is not None and (server_time is None or ntp_time <= server_time + _AGREE):
-        floor = max(floor, ntp_time)
-        confirmed = max(confirmed, ntp_time) if confirmed else ntp_time
+        floor = _rise(floor, ntp_time)
+        confirmed = _rise(confirmed, ntp_time) if confirmed else ntp_time
     return replace(accepted, floor=floor, last_ntp_at=confirmed)
+
+
+def _rise(floor: datetime, to: datetime) -> datetime:
+    return to if to - floor >= _STEP else floor
 
 
 def load_accepted(path: Path) -> Accepted:
