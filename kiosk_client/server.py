@@ -1,8 +1,9 @@
 """The page the screen shows, from this machine alone: player, content, release.
 
-A WSGI application. It reads the active pointer when that file changes, asks
-`package_format.serving` how to answer, and looks at a blob's stamp before it
-sends a byte: what was touched since it was hashed is hashed again first.
+A WSGI application. `showing` says which set; `package_format.serving` how to
+answer. It looks at a blob's stamp before it sends a byte: what was touched since
+it was hashed is hashed again first. The page reports back at `POST /page`, from
+this machine's own origin alone, and changes nothing by it.
 """
 
 from __future__ import annotations
@@ -12,20 +13,23 @@ import json
 import logging
 import mimetypes
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import IO, Any
+from urllib.parse import urlsplit
 
-from kiosk_client.activation import ActiveSet, LoadedSet, Slot, load_set, main_slot, read_slots
-from kiosk_client.config import DataDir, load_device, zone
-from kiosk_client.errors import KioskError, NotEnrolled
+from kiosk_client.config import DataDir, load_device
+from kiosk_client.errors import NotEnrolled
 from kiosk_client.facts import clock, completeness, stale_days, stamp
-from kiosk_client.programme import Stage
+from kiosk_client.page import LARGEST_REPORT, NotAReport, PageWatch, Report, parse_report
+from kiosk_client.showing import Playing, Showing, is_expired, passed_time, venue_day
 from kiosk_client.store import Store, is_proven, rehash
 from package_format.manifest import ManifestFile
 from package_format.serving import Answer, StaticFile, answer
+
+LOOPBACK = frozenset(("127.0.0.1", "localhost", "::1"))
+"""What this machine calls itself."""
 
 CSP = (
     "default-src 'self'; style-src 'self'; img-src 'self' data: blob:; media-src 'self'; "
@@ -60,29 +64,6 @@ StartResponse = Callable[[str, list[tuple[str, str]]], Any]
 Application = Callable[[Mapping[str, Any], StartResponse], Iterable[bytes]]
 
 
-@dataclass(frozen=True, slots=True)
-class Playing:
-    """The set that plays and what played before, by path. A page begun in the older still loads."""
-
-    current: LoadedSet
-    files: Mapping[str, ManifestFile]
-    previous: Mapping[str, ManifestFile]
-
-    def find(self, path: str) -> ManifestFile | None:
-        """The file at `path`, from the playing set if it has one."""
-        return self.files.get(path) or self.previous.get(path)
-
-
-def is_expired(entry: ManifestFile, today: date) -> bool:
-    """Whether a file must not be shown on `today`, a day in the venue's time zone."""
-    return entry.expires is not None and today >= entry.expires
-
-
-def venue_day(now: datetime, timezone: str) -> date:
-    """The day at the venue."""
-    return now.astimezone(zone(timezone)).date()
-
-
 def release_document(
     playing: Playing, *, device: str | None, stale: int | None, today: date
 ) -> dict[str, Any]:
@@ -103,11 +84,18 @@ def release_document(
         "device": {"name": device} if device else None,
         "stale_days": stale,
         "today": today.isoformat(),
+        "content": f"content/{chosen.tag}/",
     }
 
 
 class Kiosk:
-    """The WSGI application over one data directory; safe for several threads."""
+    """The WSGI application over one data directory; safe for several threads.
+
+    `watch` takes what the page reports, `plays` counts what it showed. `idle` tells
+    whether nobody uses the screen, by default as `watch` has it. `hosts` are names
+    this machine is addressed by, besides its loopback ones. `technician` answers
+    below `/technician`.
+    """
 
     def __init__(
         self,
@@ -115,29 +103,34 @@ class Kiosk:
         *,
         player: Path = PLAYER,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
-        idle: Callable[[], bool] = lambda: True,
+        idle: Callable[[], bool] | None = None,
+        watch: PageWatch | None = None,
+        plays: Callable[[Report], None] = lambda report: None,
+        hosts: Collection[str] = (),
+        technician: Application | None = None,
     ) -> None:
-        """`idle` tells whether nobody uses the screen: it changes to another package only then."""
         self._data = data
         self._store = Store(data.root)
         self._player = player
         self._now = now
         self._lock = threading.Lock()
-        self._stage = Stage(data, now)
-        self._idle = idle
-        self._seen: tuple[int, int] | None = None
-        self._slots: dict[str, Slot] = {}
-        self._loaded: dict[str, Playing] = {}
-        self._playing: Playing | None = None
-        self._shown: str | None = None
+        self._watch = watch or PageWatch()
+        self._plays = plays
+        self._hosts = LOOPBACK | frozenset(hosts)
+        self._technician = technician
+        self.showing = Showing(data, now=now, watch=self._watch, idle=idle)
         self._tags: dict[str, tuple[int, int, str]] = {}
 
     def __call__(
         self, environ: Mapping[str, Any], start_response: StartResponse
     ) -> Iterable[bytes]:
-        """Answer one request; nothing a request says can change anything here."""
+        """Answer one request; nothing a request says can change what is served."""
         method = environ.get("REQUEST_METHOD", "GET")
         path = str(environ.get("PATH_INFO", "/")).lstrip("/")
+        if self._technician is not None and (path + "/").startswith("technician/"):
+            return self._technician(environ, start_response)
+        if path == "page":
+            return self._reported(environ, start_response, method)
         if method not in ("GET", "HEAD"):
             return _text(start_response, 405, "GET and HEAD alone", [("Allow", "GET, HEAD")])
         if path == "release.json":
@@ -149,66 +142,39 @@ class Kiosk:
         return self._page(environ, start_response, method, path or "index.html")
 
     def playing(self) -> Playing | None:
-        """What plays now: the slot its programme names, read anew when the pointer was swapped."""
-        with self._lock:
-            self._read_pointer()
-            chosen = self._choose()
-            if chosen is None:
-                return self._playing
-            key, found = chosen
-            if self._shown is not None and key != self._shown and self._playing is not None:
-                found = replace(found, previous={**found.previous, **self._playing.files})
-                self._loaded[key] = found
-            self._playing, self._shown = found, key
-            return found
+        """The set that is shown now."""
+        return self.showing.playing()
 
-    def _read_pointer(self) -> None:
+    def _reported(
+        self, environ: Mapping[str, Any], start_response: StartResponse, method: str
+    ) -> Iterable[bytes]:
+        """Take the page's report; say whether it should load anew, and be dim."""
+        if method != "POST":
+            return _text(start_response, 405, "POST alone", [("Allow", "POST")])
+        refused = refuse_foreign(environ, self._hosts)
+        if refused is not None:
+            return _text(start_response, *refused)
         try:
-            found = self._data.active.stat()
-        except OSError:
-            return
-        seen = (found.st_mtime_ns, found.st_ino)
-        if seen == self._seen:
-            return
-        slots = read_slots(self._data)
-        # A pointer that does not read leaves on the screen what was there.
-        if slots:
-            self._slots, self._loaded, self._seen = slots, {}, seen
-
-    def _choose(self) -> tuple[str, Playing] | None:
-        """The slot to show and what it plays; slots that do not load are as good as absent."""
-        ready = [key for key, slot in self._slots.items() if slot.current is not None]
-        while ready:
-            key = self._stage.slot(ready, idle=self._idle())
-            if key is None:
-                main = main_slot({name: self._slots[name] for name in ready})
-                key = main.key if main else ready[0]
-            loaded = self._loaded.get(key) or self._load(self._slots[key])
-            if loaded is not None:
-                self._loaded[key] = loaded
-                return key, loaded
-            ready.remove(key)
-        return None
-
-    def _load(self, slot: Slot) -> Playing | None:
-        current, before = self._load_set(slot.current), self._load_set(slot.previous)
-        if current is None:
-            # Rather yesterday's release than a dark screen.
-            current, before = before, None
-        if current is None:
-            return None
-        return Playing(
-            current,
-            {entry.path: entry for entry in current.files},
-            {entry.path: entry for entry in before.files} if before else {},
-        )
-
-    def _load_set(self, chosen: ActiveSet | None) -> LoadedSet | None:
+            length = int(environ.get("CONTENT_LENGTH") or -1)
+        except ValueError:
+            length = -1
+        if length < 0:
+            return _text(start_response, 411, "expected a body of known length")
+        if length > LARGEST_REPORT:
+            return _text(start_response, 413, f"expected at most {LARGEST_REPORT} bytes")
         try:
-            return load_set(self._data, chosen) if chosen else None
-        except (KioskError, OSError) as error:
-            log.error("the set of release %s does not load: %s", chosen and chosen.release, error)
-            return None
+            report = parse_report(environ["wsgi.input"].read(length))
+        except NotAReport as error:
+            return _text(start_response, 400, str(error))
+        self._watch.note(report)
+        self._plays(report)
+        playing = self.playing()
+        answered = {
+            "reload": playing is not None and report.content != playing.tag,
+            "dim": self.showing.is_dim(),
+            "message": None,
+        }
+        return _json(start_response, "GET", answered)
 
     def _release(self, start_response: StartResponse, method: str) -> Iterable[bytes]:
         playing = self.playing()
@@ -218,7 +184,7 @@ class Kiosk:
             playing,
             device=self._device_name(),
             stale=stale_days(self._data, self._now()),
-            today=self._today(playing),
+            today=self.showing.today(),
         )
         return _json(start_response, method, document)
 
@@ -247,25 +213,22 @@ class Kiosk:
     def _content(
         self, environ: Mapping[str, Any], start_response: StartResponse, method: str, path: str
     ) -> Iterable[bytes]:
-        playing = self.playing()
-        entry = playing.find(path) if playing else None
-        if entry is None or playing is None:
+        found = self.showing.find(path)
+        if found is None:
             return _text(start_response, 404, "not in the release that plays")
-        if entry.expires is not None and is_expired(entry, self._today(playing)):
-            return _text(start_response, 404, "no longer to be shown")
+        entry = found.file
+        if entry.expires is not None:
+            # A clock behind what surely has passed brings no picture back whose rights have ended.
+            today = venue_day(passed_time(self._data, self._now()), found.timezone)
+            if is_expired(entry, today):
+                return _text(start_response, 404, "no longer to be shown")
         if not is_proven(self._store, entry.sha256, entry.size) and not self._is_whole(entry):
             log.error("%s is missing or damaged on the disk; the next sync heals it", path)
             return _text(start_response, 404, "damaged on the disk")
-        # Paths keep their name from one release to the next: the browser must ask, at no cost.
+        # Rights may end at any midnight: the browser must ask, at no cost.
         file = StaticFile(entry.size, entry.sha256, entry.type, "no-cache")
         decided = answer(method, _request(environ), file)
         return _send(environ, start_response, decided, self._store.path(entry.sha256), ())
-
-    def _today(self, playing: Playing) -> date:
-        now = self._now()
-        _, floor = clock(self._data, now)
-        # A clock behind what surely has passed brings no picture back whose rights have ended.
-        return venue_day(max(now, floor or now), playing.current.set.timezone)
 
     def _is_whole(self, entry: ManifestFile) -> bool:
         try:
@@ -302,6 +265,30 @@ class Kiosk:
             known = (found.st_mtime_ns, found.st_size, digest)
             self._tags[str(file)] = known
         return known[1], known[2]
+
+
+def refuse_foreign(environ: Mapping[str, Any], hosts: Collection[str]) -> tuple[int, str] | None:
+    """Why a request that reports or orders something is refused: a status and words, or None.
+
+    A page from elsewhere in the same browser cannot hide its Origin; a name that
+    was made to point at this machine (DNS rebinding) shows in Host; a form can
+    send no JSON. `hosts` are the names this machine may be addressed by.
+    """
+    host = str(environ.get("HTTP_HOST", ""))
+    try:
+        name = urlsplit(f"//{host}").hostname
+    except ValueError:
+        name = None
+    if name not in hosts or "@" in host:
+        return 403, "expected this machine's own address as Host"
+    scheme = environ.get("wsgi.url_scheme", "http")
+    if environ.get("HTTP_ORIGIN") != f"{scheme}://{host}":
+        return 403, "expected this machine's own page as Origin"
+    if environ.get("HTTP_SEC_FETCH_SITE", "same-origin") != "same-origin":
+        return 403, "expected a request of this machine's own page"
+    if str(environ.get("CONTENT_TYPE", "")).partition(";")[0].strip() != "application/json":
+        return 415, "expected application/json"
+    return None
 
 
 def _is_public(path: str) -> bool:
@@ -396,8 +383,13 @@ def _status(status: int) -> str:
         200: "OK",
         206: "Partial Content",
         304: "Not Modified",
+        400: "Bad Request",
+        403: "Forbidden",
         404: "Not Found",
         405: "Method Not Allowed",
+        411: "Length Required",
+        413: "Content Too Large",
+        415: "Unsupported Media Type",
         416: "Range Not Satisfiable",
     }
     return f"{status} {names[status]}"

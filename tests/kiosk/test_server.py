@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -16,9 +17,11 @@ from typing import Any
 import pytest
 from waitress.server import create_server
 
+from kiosk_client.activation import confirm
 from kiosk_client.agent import listen
-from kiosk_client.server import CSP, is_expired, venue_day
+from kiosk_client.server import CSP
 from kiosk_client.server import Kiosk as Application
+from kiosk_client.showing import is_expired, venue_day
 from kiosk_client.store import STAMP_NS
 from package_format.manifest import ManifestFile
 from tests.kiosk.conftest import Kiosk
@@ -40,16 +43,31 @@ class Answer:
 class Screen:
     port: int
 
-    def ask(self, path: str, method: str = "GET", **headers: str) -> Answer:
+    def ask(
+        self, path: str, method: str = "GET", *, body: bytes | None = None, **headers: str
+    ) -> Answer:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
         try:
             named = {name.replace("_", "-"): text for name, text in headers.items()}
-            connection.request(method, path, headers=named)
+            connection.request(method, path, body=body, headers=named)
             answer = connection.getresponse()
             found = {name.lower(): text for name, text in answer.getheaders()}
             return Answer(answer.status, found, answer.read())
         finally:
             connection.close()
+
+    def report(self, value: Any, **headers: str) -> Answer:
+        """What a page of this screen reports, as a browser would send it."""
+        raw = value if isinstance(value, bytes) else json.dumps(value).encode()
+        here = f"127.0.0.1:{self.port}"
+        sent = {
+            "Host": here,
+            "Origin": f"http://{here}",
+            "Sec_Fetch_Site": "same-origin",
+            "Content_Type": "application/json",
+            **headers,
+        }
+        return self.ask("/page", "POST", body=raw, **{k: v for k, v in sent.items() if v})
 
 
 @contextmanager
@@ -131,6 +149,7 @@ def test_the_release_document_tells_what_plays(screen: Screen, origin: Origin) -
     assert answer.headers["cache-control"] == "no-store"
     found = answer.json
     assert found.pop("published_at") == origin.published_at.strftime("%Y-%m-%dT%H:%M:%SZ")
+    assert re.fullmatch(r"content/[0-9a-f]{16}/", found.pop("content"))
     assert date.fromisoformat(found.pop("today")) >= origin.published_at.date()
     assert found == {
         "package": "harbour",
@@ -312,3 +331,107 @@ def test_an_unknown_time_zone_is_read_as_utc() -> None:
     moment = datetime(2027, 6, 30, 23, 0, tzinfo=UTC)
     assert venue_day(moment, "Asia/Tokyo") == date(2027, 7, 1)
     assert venue_day(moment, "Mars/Base") == date(2027, 6, 30)
+
+
+def tag_of(screen: Screen) -> str:
+    return str(screen.ask("/release.json").json["content"])
+
+
+def test_a_page_gets_all_of_the_set_it_began_with(
+    kiosk: Kiosk, origin: Origin, player: Path
+) -> None:
+    origin.publish(harbour(edition=1))
+    kiosk.sync()
+    with screen_of(kiosk, player) as screen:
+        first = tag_of(screen)
+        path = "lang/en/shard-0.json"
+        old = screen.ask(f"/{first}{path}").body
+        origin.publish(harbour(edition=2))
+        kiosk.sync()
+        second = tag_of(screen)
+        assert first != second
+        assert screen.ask(f"/{first}{path}").body == old
+        assert screen.ask(f"/{second}{path}").body != old
+        assert screen.ask(f"/content/{path}").body != old
+        origin.publish(harbour(edition=3))
+        confirm(kiosk.data, "harbour/live")
+        kiosk.sync()
+        # Two sets later its files are gone from the disk; no page is held up that long.
+        assert screen.ask(f"/{first}{path}").status == 404
+        assert screen.ask(f"/{second}{path}").status == 200
+        assert screen.ask(f"/content/{'0' * 16}/{path}").status == 404
+
+
+def test_a_page_that_still_plays_an_older_set_is_told_to_load_anew(
+    screen: Screen, kiosk: Kiosk, origin: Origin
+) -> None:
+    tag = tag_of(screen).split("/")[1]
+    report = {"package": "harbour", "release": 1, "content": tag, "screen": "attract"}
+    answer = screen.report(report)
+    assert (answer.status, answer.json) == (200, {"reload": False, "dim": False, "message": None})
+    assert answer.headers["cache-control"] == "no-store"
+    origin.publish(harbour(edition=2))
+    kiosk.sync()
+    assert screen.report(report).json["reload"] is True
+
+
+def test_a_screen_is_dim_while_the_venue_is_closed_unless_it_must_not_be(
+    screen: Screen, kiosk: Kiosk, origin: Origin
+) -> None:
+    assert origin.assignment is not None
+    # The 26th of November 2090 is a Sunday.
+    schedule = {"opening": [{"days": ["mon"], "from": "09:00", "until": "18:00"}]}
+    kiosk.clock = datetime(2090, 11, 26, 6, 0, tzinfo=UTC)
+    for version, settings, dim in ((2, {}, True), (3, {"dim": False}, False)):
+        origin.assignment.update(schedule=schedule, settings=settings, version=version)
+        kiosk.clock = None
+        kiosk.sync()
+        kiosk.clock = datetime(2090, 11, 26, 6, 0, tzinfo=UTC)
+        assert screen.report({"screen": "attract"}).json["dim"] is dim
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Origin": "https://evil.example.org"}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Origin": ""}, 403),
+        ({"Host": "evil.example.org", "Origin": "http://evil.example.org"}, 403),
+        ({"Host": "[", "Origin": "http://["}, 403),
+        ({"Host": "x@127.0.0.1", "Origin": "http://x@127.0.0.1"}, 403),
+        ({"Host": "127.0.0.1.evil.org", "Origin": "http://127.0.0.1.evil.org"}, 403),
+        ({"Sec_Fetch_Site": "cross-site"}, 403),
+        ({"Sec_Fetch_Site": "same-site"}, 403),
+        ({"Content_Type": "text/plain"}, 415),
+        ({"Content_Type": "application/x-www-form-urlencoded"}, 415),
+        ({"Content_Type": ""}, 415),
+        ({"Content_Length": "nine"}, 400),
+        ({"Content_Length": "-3"}, 400),
+    ],
+)
+def test_a_report_from_anywhere_else_is_refused(
+    screen: Screen, kiosk: Kiosk, headers: dict[str, str], status: int
+) -> None:
+    before = kiosk.snapshot()
+    assert screen.report({"screen": "attract"}, **headers).status == status
+    assert kiosk.snapshot() == before
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b"", 400),
+        (b"<form>", 400),
+        (b'{"screen": "attract", "release": "../../x"}', 400),
+        (b'{"screen": "attract", "x": "' + b"y" * 4096 + b'"}', 413),
+    ],
+)
+def test_a_report_that_is_none_is_refused(screen: Screen, body: bytes, status: int) -> None:
+    assert screen.report(body).status == status
+    assert screen.ask("/release.json").status == 200
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "OPTIONS"])
+def test_the_page_reports_by_post_alone(screen: Screen, method: str) -> None:
+    answer = screen.ask("/page", method)
+    assert (answer.status, answer.headers["allow"]) == (405, "POST")
