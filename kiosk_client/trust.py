@@ -181,6 +181,18 @@ def check_root(raw: bytes) -> int:
         raise NotTrusted(f"expected a signed root from the server, got: {error}") from error
 
 
+def precedes(older: bytes, newer: bytes) -> bool:
+    """Whether the root `older` is well signed, and its keys sign the root `newer`, one on."""
+    try:
+        before = Metadata[Root].from_bytes(older)
+        after = Metadata[Root].from_bytes(newer)
+        before.verify_delegate(Root.type, before)
+        before.verify_delegate(Root.type, after)
+    except (RepositoryError, ValueError, TypeError, AttributeError):
+        return False
+    return bool(before.signed.version + 1 == after.signed.version)
+
+
 def refresh(
     *,
     metadata_dir: Path,
