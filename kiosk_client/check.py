@@ -11,7 +11,7 @@ from typing import Any
 from kiosk_client import store
 from kiosk_client.activation import load_set, read_active
 from kiosk_client.config import DataDir
-from kiosk_client.durable import exclusive
+from kiosk_client.durable import alone
 from kiosk_client.errors import KioskError, StoreDamaged
 from kiosk_client.facts import save_state, stamp
 
@@ -41,7 +41,7 @@ def verify_device(data: DataDir, *, bar: Bar | None = None) -> Verified:
         KioskError: nothing plays yet, or another process is at work.
         StoreDamaged: the playing set's own list is lost.
     """
-    with exclusive(data.lock):
+    with alone(data.lock):
         active = read_active(data)
         if active is None:
             raise KioskError("expected something to verify, got nothing yet: run a sync first")

@@ -1,12 +1,15 @@
 """Files that survive a power cut, and the lock that keeps writers apart.
 
 Writes beside the target, syncs, renames, syncs the folder: a reader finds the
-old bytes or the new ones. Needs a file system where rename replaces atomically.
+old bytes or the new ones. Where a rename may lose both (FAT and its kin have no
+journal), `write_json` keeps a second copy that `read_json` falls back to.
 """
 
 from __future__ import annotations
 
 import contextlib
+import ctypes
+import errno
 import fcntl
 import json
 import os
@@ -15,7 +18,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from kiosk_client.errors import Busy
+from kiosk_client.errors import Busy, from_os_error
+
+_JOURNALED = frozenset({"ext3", "ext4", "xfs", "btrfs", "f2fs", "zfs", "overlay", "tmpfs"})
+"""File systems where a rename replaces or does not, whatever happens to the power."""
+
+_UNSUPPORTED = frozenset({errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL})
+"""What file systems without owners and modes answer."""
+
+_KEEP_SIZE = 1
 
 
 def write_file(path: Path, raw: bytes, *, mode: int = 0o644) -> None:
@@ -29,7 +40,7 @@ def write_file(path: Path, raw: bytes, *, mode: int = 0o644) -> None:
     try:
         try:
             # An older file of that name would keep its own mode.
-            os.fchmod(fd, mode)
+            set_mode(fd, mode)
             write_all(fd, raw, 0)
             os.fsync(fd)
         finally:
@@ -43,23 +54,50 @@ def write_file(path: Path, raw: bytes, *, mode: int = 0o644) -> None:
 
 
 def write_json(path: Path, value: Any, *, mode: int = 0o644) -> None:
-    """Replace `path` by `value` as JSON, as `write_file` does."""
+    """Replace `path` by `value` as JSON, as `write_file` does.
+
+    A copy goes first where a power cut may take a file that is renamed over.
+    """
     text = json.dumps(value, ensure_ascii=False, indent=1, sort_keys=True)
-    write_file(path, text.encode("utf-8") + b"\n", mode=mode)
+    raw = text.encode("utf-8") + b"\n"
+    if not renames_atomically(path.parent):
+        write_file(_copy(path), raw, mode=mode)
+    write_file(path, raw, mode=mode)
 
 
 def read_json(path: Path) -> Any:
-    """The JSON of `path`, or None when it is absent or unreadable as JSON.
+    """The JSON of `path` or of its copy; None when both are absent or unreadable as JSON.
 
     Raises:
         OSError: the disk refused for another reason than absence.
     """
+    for place in (path, _copy(path)):
+        try:
+            return json.loads(place.read_bytes())
+        except (FileNotFoundError, ValueError):
+            continue
+    return None
+
+
+def renames_atomically(folder: Path) -> bool:
+    """Whether a file in `folder` that is renamed over another survives a power cut as either."""
+    return file_system(folder) in _JOURNALED
+
+
+def file_system(folder: Path) -> str:
+    """The type of the file system that holds `folder`, as mount names it; "" when unknown."""
     try:
-        return json.loads(path.read_bytes())
-    except FileNotFoundError:
-        return None
-    except ValueError:
-        return None
+        device = os.stat(folder).st_dev
+        key = f"{os.major(device)}:{os.minor(device)}"
+        with open("/proc/self/mountinfo", encoding="utf-8", errors="replace") as file:
+            # Fields 3 and, after the dash, 1 (man 5 proc_pid_mountinfo).
+            for line in file:
+                left, _, right = line.partition(" - ")
+                if left.split()[2] == key:
+                    return right.split()[0]
+    except (OSError, IndexError):
+        pass
+    return ""
 
 
 def write_all(fd: int, raw: bytes | memoryview, at: int) -> None:
@@ -76,12 +114,73 @@ def write_all(fd: int, raw: bytes | memoryview, at: int) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Make the names in `folder` durable."""
+    """Make the names in `folder` durable, as far as its file system can."""
     fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        os.fsync(fd)
+        with _where_supported():
+            os.fsync(fd)
     finally:
         os.close(fd)
+
+
+def set_mode(file: int | Path, mode: int) -> None:
+    """Give an open file or a path its mode; FAT, which has none, is left as it is.
+
+    Raises:
+        OSError: the disk refused.
+    """
+    with _where_supported():
+        os.chmod(file, mode)
+
+
+def set_time(file: int | Path, nanoseconds: int) -> None:
+    """Give a file its time of change, where its file system lets this user do so.
+
+    Raises:
+        OSError: the disk refused.
+    """
+    with _where_supported():
+        os.utime(file, ns=(nanoseconds, nanoseconds))
+
+
+def allocate(fd: int, size: int) -> bool:
+    """Have the disk set `size` bytes aside for an open file, whose length stays as it is.
+
+    Returns whether the file system can do that: FAT, mostly, cannot.
+
+    Raises:
+        OSError: the disk refused, e.g. full.
+    """
+    call = getattr(ctypes.CDLL(None, use_errno=True), "fallocate64", None)
+    if call is None:
+        return False
+    call.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64)
+    length = os.fstat(fd).st_size
+    while call(fd, _KEEP_SIZE, 0, size):
+        number = ctypes.get_errno()
+        if number == errno.EINTR:
+            continue
+        if number in _UNSUPPORTED:
+            return False
+        raise OSError(number, os.strerror(number))
+    if os.fstat(fd).st_size != length:
+        # Some drivers know no other way than to write zeros: a length that says "received".
+        os.ftruncate(fd, length)
+        return False
+    return True
+
+
+@contextlib.contextmanager
+def _where_supported() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _UNSUPPORTED:
+            raise
+
+
+def _copy(path: Path) -> Path:
+    return path.with_name(f"{path.name}~")
 
 
 def sweep(folder: Path) -> None:
@@ -119,3 +218,19 @@ def exclusive(
         yield
     finally:
         os.close(fd)
+
+
+@contextlib.contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """As `exclusive`, for a command's outermost step: a disk that refuses is an error of ours.
+
+    Raises:
+        Busy: see `exclusive`.
+        DiskFull, DiskFailing, KioskError: the disk refused the lock file.
+    """
+    with contextlib.ExitStack() as held:
+        try:
+            held.enter_context(exclusive(path))
+        except OSError as error:
+            raise from_os_error(error) from error
+        yield

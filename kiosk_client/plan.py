@@ -1,4 +1,4 @@
-"""Choosing what to fetch and what may go: pure, touches nothing."""
+"""Choosing what to fetch: pure, touches nothing. What may go is `room.plan_eviction`."""
 
 from __future__ import annotations
 
@@ -13,24 +13,15 @@ DOCUMENT_TYPES = ("application/json", "application/geo+json")
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Blobs to fetch, in order, their bytes in all, and stored blobs nothing needs."""
+    """Blobs to fetch, in order, and their bytes in all."""
 
     fetch: tuple[ManifestFile, ...]
     fetch_bytes: int
-    drop: frozenset[str]
 
 
-def plan_sync(
-    needed: Iterable[ManifestFile],
-    *,
-    held: Iterable[str],
-    stored: Iterable[str] = (),
-    protected: Iterable[str] = (),
-) -> Plan:
-    """Choose blobs (SHA-256) to fetch and to drop.
+def plan_sync(needed: Iterable[ManifestFile], *, held: Iterable[str]) -> Plan:
+    """Choose blobs (SHA-256) to fetch; `held` are the needed ones, stored and proven.
 
-    `held` are the needed blobs that are stored and proven, `stored` all that
-    lie in the pool, `protected` those other sets (active, previous) still need.
     Documents come first, then small before large: what a visitor reads is
     there before the films are.
     """
@@ -45,7 +36,6 @@ def plan_sync(
     return Plan(
         fetch=tuple(fetch),
         fetch_bytes=sum(entry.size for entry in fetch),
-        drop=frozenset(set(stored) - set(by_hash) - set(protected)),
     )
 
 

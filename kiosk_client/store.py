@@ -11,28 +11,37 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import shutil
+import time
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from kiosk_client.durable import sync_folder, write_all
+from kiosk_client.durable import set_mode, set_time, sync_folder, write_all
 from kiosk_client.errors import DamagedTransfer, DiskFull
+from kiosk_client.health import Pace
 from package_format.canonical import is_sha256
 from package_format.layout import BLOCK_SIZE, blob_path
 from package_format.manifest import ManifestFile
 
-STAMP_NS = 1_000_000_000 * 86_400 * 366
-"""Modification time of a proven blob: an even second, for file systems that keep no finer."""
+STAMP_NS = 1_000_000_000 * 86_400 * 366 * 12
+"""Modification time of a proven blob: an even second of 1982, which FAT can keep too."""
 
 _READ = 1024 * 1024
+_LOOK_EVERY = 4 * 1024 * 1024
+"""Bytes written between two looks at what is left on the disk."""
 
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """The pool below a data directory."""
+    """The pool below a data directory.
+
+    `reserve` is what writers leave free for the system (bytes), looked at again
+    while they write; `pace` is how long their writes took.
+    """
 
     root: Path
+    reserve: int = 0
+    pace: Pace = field(default_factory=Pace, compare=False)
 
     @property
     def parts(self) -> Path:
@@ -68,8 +77,11 @@ def prove(store: Store, sha256: str, size: int) -> bool:
     return rehash(store, sha256, size)
 
 
-def rehash(store: Store, sha256: str, size: int) -> bool:
+def rehash(store: Store, sha256: str, size: int, *, salvage: bool = False) -> bool:
     """Hash a stored blob whatever its stamp says; stamps it if right, drops it if wrong.
+
+    With `salvage`, for a holder of the directory's lock, a large blob that is
+    wrong becomes a part: what of it is right need not be fetched again.
 
     Raises:
         OSError: the disk refused to read it.
@@ -85,13 +97,17 @@ def rehash(store: Store, sha256: str, size: int) -> bool:
             if found.st_mtime_ns != STAMP_NS:
                 # A read-only disk only makes the next look slower.
                 with contextlib.suppress(OSError):
-                    os.utime(path, ns=(STAMP_NS, STAMP_NS))
+                    set_time(path, STAMP_NS)
             return True
     finally:
         os.close(fd)
     # Where it cannot be removed, the next sync still renames the right one over it.
     with contextlib.suppress(OSError):
-        path.unlink()
+        if salvage and size > BLOCK_SIZE and not store.part(sha256).exists():
+            set_mode(path, 0o600)
+            path.rename(store.part(sha256))
+        else:
+            path.unlink()
     return False
 
 
@@ -106,7 +122,7 @@ def verify(
     files: Iterable[ManifestFile],
     progress: Callable[[int], None] = lambda size: None,
 ) -> tuple[str, ...]:
-    """Hash every byte of `files`; drop the blobs that are wrong.
+    """Hash every byte of `files`; drop the blobs that are wrong, for a holder of the lock.
 
     Returns the SHA-256 of those wrong or missing, for the next sync to fetch.
     `progress` is told the bytes of each blob done.
@@ -114,32 +130,29 @@ def verify(
     sizes = {entry.sha256: entry.size for entry in files}
     bad = []
     for sha256, size in sizes.items():
-        if not rehash(store, sha256, size):
+        if not rehash(store, sha256, size, salvage=True):
             bad.append(sha256)
         progress(size)
     return tuple(bad)
 
 
-def check_space(store: Store, missing: Iterable[ManifestFile], reserve: int) -> None:
-    """Make sure that `missing` fits beside the `reserve`, before its first byte.
+def outstanding(store: Store, sha256: str, size: int) -> int:
+    """Bytes of disk that a blob still needs: not those it holds, nor those set aside for it."""
+    with contextlib.suppress(OSError):
+        if store.path(sha256).stat().st_size == size:
+            return 0
+    try:
+        part = store.part(sha256).stat()
+    except OSError:
+        return size
+    # What is allocated counts, not the length: a part has holes, and room set aside.
+    return max(0, size - (part.st_blocks * 512 or part.st_size))
 
-    Bytes of a blob that arrived in part are not needed again.
 
-    Raises:
-        DiskFull: they do not fit; says how many bytes must be freed.
-    """
-    needed = 0
-    for entry in missing:
-        needed += entry.size
-        with contextlib.suppress(OSError):
-            needed -= min(entry.size, store.part(entry.sha256).stat().st_size)
-    free = shutil.disk_usage(store.root).free
-    if needed and free < needed + reserve:
-        raise DiskFull(
-            f"expected {_megabytes(needed + reserve)} free on the disk "
-            f"({_megabytes(needed)} to fetch, {_megabytes(reserve)} reserve), "
-            f"got {_megabytes(free)}: free {_megabytes(needed + reserve - free)}"
-        )
+def free_bytes(place: Path | int) -> int:
+    """Bytes that this user may still write on the disk of a folder or of an open file."""
+    found = os.statvfs(place)
+    return found.f_bavail * found.f_frsize
 
 
 def remove(store: Store, drop: Iterable[str], keep_parts: Collection[str] = ()) -> int:
@@ -181,6 +194,7 @@ class Partial:
         # The whole file's hash goes along while bytes come in order.
         self._whole = hashlib.sha256()
         self._whole_at = 0
+        self._unseen = self._unsynced = 0
         store.parts.mkdir(mode=0o700, exist_ok=True)
         self._fd = os.open(store.part(entry.sha256), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
@@ -220,12 +234,14 @@ class Partial:
         A block whose hash is wrong stays missing and is asked for again alone.
 
         Raises:
+            DiskFull: others have eaten into the system's reserve meanwhile.
             OSError: the disk refused.
             ValueError: `raw` reaches past the end.
         """
         if at + len(raw) > self.entry.size:
             raise ValueError(f"{self.entry.size} bytes hold no {len(raw)} more at {at}")
         bad = 0
+        self._look(len(raw))
         view = memoryview(raw)
         while view:
             block = at // self._block
@@ -235,7 +251,9 @@ class Partial:
                     raise ValueError(f"block {block} begins at {start}, not at {at}")
                 self._begin(block)
             piece = view[: stop - at]
+            began = time.monotonic()
             write_all(self._fd, piece, at)
+            self._store.pace.note(len(piece), time.monotonic() - began)
             bad += self._hash_piece(at, piece, block)
             at += len(piece)
             view = view[len(piece) :]
@@ -257,9 +275,11 @@ class Partial:
                 f"expected {entry.path} as named, got its blocks but not its hash"
             )
         os.ftruncate(self._fd, entry.size)
-        os.fchmod(self._fd, 0o444)
-        os.utime(self._fd, ns=(STAMP_NS, STAMP_NS))
+        set_mode(self._fd, 0o444)
+        set_time(self._fd, STAMP_NS)
+        began = time.monotonic()
         os.fsync(self._fd)
+        self._store.pace.note(self._unsynced, time.monotonic() - began)
         path = self._store.path(entry.sha256)
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.rename(self._store.part(entry.sha256), path)
@@ -279,6 +299,24 @@ class Partial:
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
+
+    def _look(self, size: int) -> None:
+        """Stop before the system's reserve is used up, and give it what was set aside here."""
+        self._unsynced += size
+        self._unseen += size
+        if not self._store.reserve or self._unseen < min(_LOOK_EVERY, self.entry.size):
+            return
+        self._unseen = 0
+        free = free_bytes(self._fd)
+        if free >= self._store.reserve:
+            return
+        with contextlib.suppress(OSError):
+            os.ftruncate(self._fd, os.fstat(self._fd).st_size)
+        raise DiskFull(
+            f"expected {megabytes(self._store.reserve)} left for the system, "
+            f"got {megabytes(free)}: something else fills the disk; "
+            f"free {megabytes(self._store.reserve - free)}"
+        )
 
     def _span(self, block: int) -> tuple[int, int]:
         return block * self._block, min((block + 1) * self._block, self.entry.size)
@@ -371,5 +409,6 @@ def _remove(path: Path) -> int:
     return size
 
 
-def _megabytes(size: int) -> str:
+def megabytes(size: int) -> str:
+    """A number of bytes as people read it."""
     return f"{size / 1_000_000:.1f} MB"

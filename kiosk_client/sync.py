@@ -39,9 +39,10 @@ from kiosk_client.config import (
     make_folders,
     save_assignment,
 )
-from kiosk_client.durable import exclusive, sweep
+from kiosk_client.durable import alone, sweep
 from kiosk_client.enrol import ask_assignment
 from kiosk_client.errors import (
+    DiskFailing,
     ForeignAnswer,
     KioskError,
     NoNetwork,
@@ -53,9 +54,9 @@ from kiosk_client.errors import (
 )
 from kiosk_client.facts import load_state, save_state, stamp
 from kiosk_client.plan import held_languages, needed_files, plan_sync
+from kiosk_client.room import claimed
 from kiosk_client.store import (
     Store,
-    check_space,
     held_blobs,
     remove,
     stored_blobs,
@@ -129,7 +130,7 @@ def sync(
     Raises:
         KioskError: with the code of what went wrong.
     """
-    with exclusive(data.lock):
+    with alone(data.lock):
         try:
             try:
                 make_folders(data)
@@ -191,7 +192,7 @@ def _sync(
         _repair(data, fetcher, active)
         raise
     files = needed_files(offer.manifest, chosen.profile, chosen.languages)
-    fetched = fetcher.complete(files, protected_blobs(data), coming=chosen)
+    fetched = fetcher.complete(files, coming=chosen)
     changed = activate(data, chosen)
     if changed:
         _collect(data, store)
@@ -305,7 +306,6 @@ class _Fetching:
     def complete(
         self,
         files: Sequence[ManifestFile],
-        protected: frozenset[str],
         *,
         coming: ActiveSet | None = None,
     ) -> tuple[ManifestFile, ...]:
@@ -316,27 +316,34 @@ class _Fetching:
         held = held_blobs(self.store, files)
         if len(held) == len({entry.sha256 for entry in files}):
             return ()
-        plan = plan_sync(files, held=held, stored=stored_blobs(self.store), protected=protected)
+        plan = plan_sync(files, held=held)
         wanted = plan.fetch
-        # Room first: what neither plays nor is about to.
-        remove(self.store, plan.drop, keep_parts={entry.sha256 for entry in wanted})
-        check_space(self.store, wanted, self.reserve)
-        if coming is not None:
-            total = sum({entry.sha256: entry.size for entry in files}.values())
-            missing = sum(entry.size for entry in wanted)
-            self.watcher.coming(coming.package, coming.release, missing, total)
-        self.watcher.begin(len(wanted), plan.fetch_bytes)
-        try:
-            fetch_blobs(
-                self.wire,
-                self.source,
-                self.store,
-                wanted,
-                workers=self.workers,
-                progress=self.watcher.received,
-            )
-        finally:
-            self.watcher.end()
+        keep = {entry.sha256 for entry in files}
+        here = slot_key(coming.package, coming.channel) if coming else ""
+        with claimed(self.store, wanted, self.reserve, keep=keep, here=here) as store:
+            if coming is not None:
+                total = sum({entry.sha256: entry.size for entry in files}.values())
+                missing = sum(entry.size for entry in wanted)
+                self.watcher.coming(coming.package, coming.release, missing, total)
+            self.watcher.begin(len(wanted), plan.fetch_bytes)
+            try:
+                fetch_blobs(
+                    self.wire,
+                    self.source,
+                    store,
+                    wanted,
+                    workers=self.workers,
+                    progress=self.watcher.received,
+                )
+            except NoNetwork as error:
+                if store.pace.is_slow():
+                    raise DiskFailing(
+                        "expected a disk that keeps up with the network, got one that takes many "
+                        "seconds for small writes: replace it, and try another power supply"
+                    ) from error
+                raise
+            finally:
+                self.watcher.end()
         sync_names(self.store, (entry.sha256 for entry in wanted))
         lost = {entry.sha256 for entry in files} - held_blobs(self.store, files)
         if lost:
@@ -357,7 +364,7 @@ def _repair(data: DataDir, fetcher: _Fetching, active: Active | None) -> None:
     if loaded is None:
         return
     try:
-        fetcher.complete(loaded.files, protected_blobs(data))
+        fetcher.complete(loaded.files)
     except KioskError:
         return
 

@@ -10,13 +10,12 @@ import pytest
 
 from kiosk_client.config import DataDir, open_data_dir
 from kiosk_client.durable import exclusive, read_json, write_file, write_json
-from kiosk_client.errors import Busy, DiskFull
+from kiosk_client.errors import Busy
 from kiosk_client.plan import held_languages, plan_sync
 from kiosk_client.store import (
     STAMP_NS,
     Partial,
     Store,
-    check_space,
     is_proven,
     prove,
     rehash,
@@ -136,14 +135,6 @@ def test_bytes_past_the_end_are_refused(store: Store) -> None:
     partial.close()
 
 
-def test_room_is_asked_for_what_is_missing_and_the_reserve(store: Store) -> None:
-    entry = file_entry("a.bin", Content(noise(1000), "application/octet-stream"))
-    check_space(store, [entry], reserve=0)
-    with pytest.raises(DiskFull, match="reserve"):
-        check_space(store, [entry], reserve=10**18)
-    check_space(store, [], reserve=10**18)
-
-
 def test_removing_spares_what_others_need(store: Store) -> None:
     one, two = put(store, b"one"), put(store, b"two")
     store.part(one.sha256).write_bytes(b"o")
@@ -162,17 +153,6 @@ def test_a_plan_takes_documents_first_then_small_before_large() -> None:
     plan = plan_sync(needed, held=())
     assert [one.sha256 for one in plan.fetch] == ["text", "photo", "film"]
     assert plan.fetch_bytes == 61
-
-
-def test_a_plan_drops_only_what_no_set_needs() -> None:
-    plan = plan_sync(
-        [entry("new", 1), entry("kept", 1)],
-        held=["kept"],
-        stored=["kept", "playing", "forgotten", "new"],
-        protected=["playing"],
-    )
-    assert [one.sha256 for one in plan.fetch] == ["new"]
-    assert plan.drop == {"forgotten"}
 
 
 def manifest(*tags: str) -> Manifest:
