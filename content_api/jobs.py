@@ -18,7 +18,9 @@ from datetime import datetime
 from sqlalchemy import Engine
 
 from content_api.database import open_engine, read_session, utc_now, write_session
-from content_api.devices.service import has_old_rows, prune
+from content_api.devices.orders import expire_orders, has_expired_orders
+from content_api.devices.pruning import has_old_rows, prune
+from content_api.devices.rollouts import advance
 from content_api.packages.schedule import publish_due
 from content_api.problems import ContentError
 from content_api.repository.service import refresh
@@ -39,7 +41,9 @@ def run_due(engine: Engine, settings: Settings, now: datetime) -> list[str]:
     tasks: tuple[tuple[str, Callable[[], list[str]]], ...] = (
         ("scheduled releases", lambda: publish_due(engine, settings, now)),
         ("signatures", lambda: [f"signed {role}" for role in refresh(settings, now)]),
-        ("pruning", lambda: _prune(engine, now)),
+        ("rollouts", lambda: advance(engine, now)),
+        ("orders", lambda: _expire_orders(engine, now)),
+        ("pruning", lambda: _prune(engine, now, settings.plays_days)),
     )
     for name, task in tasks:
         try:
@@ -104,11 +108,19 @@ def _only_worker(settings: Settings) -> Iterator[bool]:
         os.close(handle)
 
 
-def _prune(engine: Engine, now: datetime) -> list[str]:
+def _prune(engine: Engine, now: datetime, plays_days: int) -> list[str]:
     # Asked by reading first: a write transaction every few seconds would be in editors' way.
     with read_session(engine) as session:
-        if not has_old_rows(session, now):
+        if not has_old_rows(session, now, plays_days=plays_days):
             return []
     with write_session(engine) as session:
-        removed = prune(session, now)
+        removed = prune(session, now, plays_days=plays_days)
     return [f"pruned {removed} old rows"]
+
+
+def _expire_orders(engine: Engine, now: datetime) -> list[str]:
+    with read_session(engine) as session:
+        if not has_expired_orders(session, now):
+            return []
+    with write_session(engine) as session:
+        return [f"{expire_orders(session, now)} orders expired"]

@@ -5,6 +5,7 @@ Granian's worker imports this module; settings come by the environment, as anywh
 
 from __future__ import annotations
 
+import atexit
 import logging
 import multiprocessing
 import os
@@ -26,6 +27,9 @@ def make_app() -> Any:
     settings = load_settings()
     app = create_app(settings)
     Jobs(settings).start()
+    buffer = app.extensions["lampisterie_heartbeats"]
+    buffer.start()
+    atexit.register(buffer.stop)
     return app
 
 

@@ -7,6 +7,7 @@ in one line that names it and says what was expected.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -37,6 +38,14 @@ class Settings:
     oidc_client_secret: str = field(default="", repr=False)
     oidc_name: str = ""
     four_eyes: bool = False
+    plays_days: int = 730
+    smtp_host: str = ""
+    smtp_port: int = 587
+    smtp_security: str = "starttls"
+    smtp_user: str = ""
+    smtp_password: str = field(default="", repr=False)
+    smtp_from: str = ""
+    allow_private_hooks: bool = False
 
     @property
     def repository_dir(self) -> Path:
@@ -52,6 +61,11 @@ class Settings:
     def renditions_dir(self) -> Path:
         """Encodings made from originals, by SHA-256."""
         return self.data_dir / "renditions"
+
+    @property
+    def screenshots_dir(self) -> Path:
+        """The last picture of each device's screen, made again from what the device sent."""
+        return self.data_dir / "screenshots"
 
     @property
     def types_dir(self) -> Path:
@@ -89,6 +103,9 @@ def load_settings(
         trusted_proxies=_whole(environ, "CONTENT_API_TRUSTED_PROXIES", 0),
         **_openid(environ),
         four_eyes=_yes_no(environ, "CONTENT_API_FOUR_EYES"),
+        plays_days=_whole(environ, "CONTENT_API_PLAYS_DAYS", 730),
+        **_smtp(environ),
+        allow_private_hooks=_yes_no(environ, "CONTENT_API_ALLOW_PRIVATE_HOOKS"),
     )
     if not settings.database_url.startswith(("sqlite:///", "postgresql+psycopg://")):
         raise SettingsError(
@@ -112,6 +129,7 @@ def prepare_data_dir(settings: Settings) -> None:
         settings.types_dir,
         settings.keys_dir,
         settings.locks_dir,
+        settings.screenshots_dir,
     ]
     try:
         for folder in folders:
@@ -166,6 +184,31 @@ def _openid(environ: Mapping[str, str]) -> dict[str, str]:
         "oidc_client_id": environ[needed[0]],
         "oidc_client_secret": environ[needed[1]],
         "oidc_name": environ.get("CONTENT_API_OIDC_NAME", ""),
+    }
+
+
+def _smtp(environ: Mapping[str, str]) -> dict[str, Any]:
+    host = environ.get("CONTENT_API_SMTP_HOST", "")
+    if not host:
+        return {}
+    security = environ.get("CONTENT_API_SMTP_SECURITY") or "starttls"
+    ports = {"starttls": 587, "tls": 465, "none": 25}
+    if security not in ports:
+        raise SettingsError(
+            f"CONTENT_API_SMTP_SECURITY: expected starttls, tls or none, got {security!r}"
+        )
+    sender = environ.get("CONTENT_API_SMTP_FROM", "")
+    if not re.fullmatch(r"[^@\s<>]+@[^@\s<>]+", sender):
+        raise SettingsError(
+            f"CONTENT_API_SMTP_FROM: expected the address that alerts come from, got {sender!r}"
+        )
+    return {
+        "smtp_host": host,
+        "smtp_port": _whole(environ, "CONTENT_API_SMTP_PORT", ports[security]),
+        "smtp_security": security,
+        "smtp_user": environ.get("CONTENT_API_SMTP_USER", ""),
+        "smtp_password": environ.get("CONTENT_API_SMTP_PASSWORD", ""),
+        "smtp_from": sender,
     }
 
 

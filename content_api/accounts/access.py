@@ -140,13 +140,13 @@ def _authenticate() -> Actor:
         raise TokenInvalid("Expected Authorization: Bearer <token> with a token of this server.")
     if token.startswith(DEVICE_PREFIX):
         # Devices are a feature beside this one; loading it here keeps accounts usable alone.
-        from content_api.devices.service import find_device_actor
+        from content_api.devices.polls import find_known
 
-        with read_session(engine()) as session:
-            device: Actor | None = find_device_actor(session, token)
+        device = find_known(engine(), token)
         if device is None:
             raise TokenInvalid("No device has this token.")
-        return device
+        g.device = device
+        return device.actor
     return actor_of(identify(token))
 
 

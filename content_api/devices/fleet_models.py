@@ -9,6 +9,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from content_api.database import Base, JSONDocument, UTCDateTime, utc_now
+from content_api.devices.models import OptionalDocument
 
 ORDER_KINDS = (
     "sync",
@@ -47,6 +48,12 @@ class Order(Base):
         CheckConstraint("state IN ('" + "', '".join(NEXT_ORDER_STATES) + "')", name="state_known"),
         Index("ix_device_order_device_id", "device", "id"),
         Index("ix_device_order_state_expires_at", "state", "expires_at"),
+        Index(
+            "ix_device_order_queued",
+            "device",
+            sqlite_where=text("state = 'queued'"),
+            postgresql_where=text("state = 'queued'"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -67,7 +74,8 @@ class Rollout(Base):
     """How releases of a package and channel reach devices: a share first, then all.
 
     `base` is the newest release that every device may take. While `release` is set, those
-    in `share` percent may take that one too. `wave` picks which devices are the first.
+    in `share` percent may take that one too. `wave` picks which devices are the first;
+    `tolerated` are devices whose trouble somebody has seen and does not mind.
     """
 
     __tablename__ = "rollout"
@@ -86,7 +94,8 @@ class Rollout(Base):
     wave: Mapped[int] = mapped_column(default=0)
     share: Mapped[int] = mapped_column(default=0)
     state: Mapped[str] = mapped_column(String(16), default="idle")
-    reason: Mapped[dict[str, Any] | None] = mapped_column(JSONDocument)
+    reason: Mapped[dict[str, Any] | None] = mapped_column(OptionalDocument)
+    tolerated: Mapped[list[str] | None] = mapped_column(OptionalDocument)
     since: Mapped[datetime] = mapped_column(UTCDateTime, default=utc_now)
     version: Mapped[int] = mapped_column(default=1)
 

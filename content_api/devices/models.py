@@ -5,10 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String, text
+from sqlalchemy import JSON, ForeignKey, Index, String, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from content_api.database import Base, JSONDocument, UTCDateTime, utc_now
+
+OptionalDocument = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
+"""A JSON value, or nothing at all: a query can ask which."""
 
 
 class Venue(Base):
@@ -22,8 +26,8 @@ class Venue(Base):
     id: Mapped[str] = mapped_column(String(64), primary_key=True)
     name: Mapped[str] = mapped_column(String(200))
     timezone: Mapped[str] = mapped_column(String(64), default="UTC")
-    opening: Mapped[list[dict[str, Any]] | None] = mapped_column(JSONDocument)
-    closed: Mapped[list[str] | None] = mapped_column(JSONDocument)
+    opening: Mapped[list[dict[str, Any]] | None] = mapped_column(OptionalDocument)
+    closed: Mapped[list[str] | None] = mapped_column(OptionalDocument)
     created_at: Mapped[datetime] = mapped_column(UTCDateTime, default=utc_now)
 
 
@@ -37,8 +41,8 @@ class DeviceGroup(Base):
     package: Mapped[str | None] = mapped_column(String(64))
     channel: Mapped[str | None] = mapped_column(String(16))
     profile: Mapped[str | None] = mapped_column(String(16))
-    languages: Mapped[list[str] | None] = mapped_column(JSONDocument)
-    programme: Mapped[list[dict[str, Any]] | None] = mapped_column(JSONDocument)
+    languages: Mapped[list[str] | None] = mapped_column(OptionalDocument)
+    programme: Mapped[list[dict[str, Any]] | None] = mapped_column(OptionalDocument)
     settings: Mapped[dict[str, Any]] = mapped_column(JSONDocument, default=dict)
     version: Mapped[int] = mapped_column(default=1)
     created_at: Mapped[datetime] = mapped_column(UTCDateTime, default=utc_now)
@@ -68,14 +72,14 @@ class Device(Base):
     venue: Mapped[str] = mapped_column(ForeignKey("venue.id"), index=True)
     name: Mapped[str] = mapped_column(String(200))
     group: Mapped[str | None] = mapped_column(String(64), index=True)
-    own: Mapped[list[str] | None] = mapped_column(JSONDocument)
+    own: Mapped[list[str] | None] = mapped_column(OptionalDocument)
     package: Mapped[str] = mapped_column(String(64))
     channel: Mapped[str] = mapped_column(String(16), default="live")
     profile: Mapped[str] = mapped_column(String(16))
     languages: Mapped[list[str]] = mapped_column(JSONDocument)
-    programme: Mapped[list[dict[str, Any]] | None] = mapped_column(JSONDocument)
+    programme: Mapped[list[dict[str, Any]] | None] = mapped_column(OptionalDocument)
     settings: Mapped[dict[str, Any]] = mapped_column(JSONDocument, default=dict)
-    release_limits: Mapped[dict[str, int] | None] = mapped_column(JSONDocument)
+    release_limits: Mapped[dict[str, int] | None] = mapped_column(OptionalDocument)
     assignment_version: Mapped[int] = mapped_column(default=1)
     token_hash: Mapped[str | None] = mapped_column(String(64), unique=True)
     client: Mapped[str | None] = mapped_column(String(64))
@@ -90,6 +94,7 @@ class Device(Base):
     playing_since: Mapped[datetime | None] = mapped_column(UTCDateTime)
     active_package: Mapped[str | None] = mapped_column(String(64))
     active_release: Mapped[int | None]
+    returned_package: Mapped[str | None] = mapped_column(String(64))
     returned_release: Mapped[int | None]
     trouble: Mapped[str | None] = mapped_column(String(400))
     screenshot_at: Mapped[datetime | None] = mapped_column(UTCDateTime)

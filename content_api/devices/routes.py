@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from typing import Any
 
-from flask import request
+from flask import g, request
 from flask.views import MethodView
 
 from content_api.accounts.access import current_actor
@@ -17,10 +17,15 @@ from content_api.api import (
     not_modified,
     page_of,
 )
-from content_api.database import session, utc_now
+from content_api.database import engine, read_session, session, utc_now
 from content_api.devices import schemas, service
+from content_api.devices.fleet_models import Order
+from content_api.devices.heartbeats import Beat
 from content_api.devices.models import Device
+from content_api.devices.orders import orders_for
+from content_api.devices.polls import Known
 from content_api.devices.rules import fleet_word
+from content_api.devices.setup import heartbeat_buffer
 from content_api.problems import Forbidden, NotReady
 from content_api.repository.metadata import newest_root
 from content_api.repository.store import RepositoryDamaged
@@ -64,6 +69,8 @@ class Venues(MethodView):
             name=body["name"],
             timezone=body["timezone"],
             venue_id=body.get("id"),
+            opening=body.get("opening"),
+            closed=body.get("closed"),
         )
 
 
@@ -98,6 +105,7 @@ class Devices(MethodView):
         rows = service.list_devices(
             session(),
             venue=query.get("venue"),
+            group=query.get("group"),
             after=str(key[0]) if key else None,
             limit=query["limit"] + 1,
         )
@@ -228,9 +236,13 @@ class OwnDevice(MethodView):
     @own_device.response(200, schemas.OwnDeviceSchema)
     def get(self) -> Any:
         """What it is told to show; 304 when it knows."""
-        device = service.get_device(session(), _own_id())
+        known = _own()
+        unchanged = not_modified(f"a{known.assignment_version}")
+        if unchanged is not None:
+            return unchanged
+        device = service.get_device(session(), known.id)
         tag = f"a{device.assignment_version}"
-        return not_modified(tag) or (
+        return (
             {
                 "device": device,
                 "assignment": service.assignment(session(), device),
@@ -249,15 +261,22 @@ class OwnHeartbeats(MethodView):
     @own_device.arguments(schemas.HeartbeatSchema)
     @own_device.response(202, schemas.HeartbeatAnswerSchema)
     def post(self, body: dict[str, Any]) -> Any:
-        """Report how it stands."""
-        return service.note_heartbeat(session(), _own_id(), body, utc_now())
+        """Report how it stands, and learn what it is to do."""
+        known, now = _own(), utc_now()
+        heartbeat_buffer().add(Beat(known.id, now, body))
+        orders: list[Order] = []
+        if known.has_orders:
+            with read_session(engine()) as reader:
+                orders = orders_for(reader, known.id, now)
+        return {"assignment_version": known.assignment_version, "orders": orders}
 
 
-def _own_id() -> str:
+def _own() -> Known:
     actor = current_actor()
-    if actor.kind != "device":
+    found: Known | None = g.get("device")
+    if actor.kind != "device" or found is None:
         raise Forbidden("Only a device may ask about itself: use its token.")
-    return actor.id
+    return found
 
 
 def _device(device: Device) -> dict[str, Any]:

@@ -1,10 +1,14 @@
-"""Enrolment codes and fleet words: pure decisions."""
+"""Enrolment codes, fleet words and settings of devices: pure decisions."""
 
 from __future__ import annotations
 
 import hashlib
+import re
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from secrets import choice
+from typing import Any
+from urllib.parse import urlsplit
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 """Crockford's base 32: no I, L, O, U, so that a code can be read out over the telephone."""
@@ -20,6 +24,11 @@ SILENT_AFTER = timedelta(minutes=15)
 
 OVERDUE_AFTER = timedelta(days=7)
 """After this long without a word somebody should go and look."""
+
+LARGEST_CAP = 10_000_000
+"""Kilobits a second: no venue has more."""
+
+MOST_ADDRESSES = 16
 
 _LOOK_ALIKES = str.maketrans({"O": "0", "I": "1", "L": "1"})
 
@@ -65,3 +74,70 @@ def fleet_word(
     if quiet <= SILENT_AFTER:
         return "online"
     return "silent" if quiet <= OVERDUE_AFTER else "overdue"
+
+
+def settings_problem(settings: Mapping[str, Any]) -> str | None:
+    """What is wrong with a device's settings, in a sentence; None when nothing is.
+
+    Names that this server does not know are let through: a newer device may.
+    """
+    for name, value in settings.items():
+        expected = _EXPECTED.get(name)
+        if expected is not None and value is not None and not expected[1](value):
+            return f"{name}: expected {expected[0]}, got {str(value)[:60]!r}."
+    return None
+
+
+def _is_hour(value: Any) -> bool:
+    return isinstance(value, str) and bool(re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", value))
+
+
+def _is_window(value: Any) -> bool:
+    return isinstance(value, list) and len(value) == 2 and all(_is_hour(part) for part in value)
+
+
+def _is_cap(value: Any) -> bool:
+    return type(value) is int and 1 <= value <= LARGEST_CAP
+
+
+def _are_addresses(value: Any) -> bool:
+    return (
+        isinstance(value, list)
+        and len(value) <= MOST_ADDRESSES
+        and all(_is_address(part) for part in value)
+    )
+
+
+def _is_address(value: Any) -> bool:
+    if not isinstance(value, str) or len(value) > 300 or not value.isprintable():
+        return False
+    try:
+        parts = urlsplit(value)
+        found = parts.scheme in ("http", "https") and bool(parts.hostname)
+    except ValueError:
+        return False
+    return found and "@" not in parts.netloc
+
+
+def _is_restart(value: Any) -> bool:
+    return value in ("auto", "off") or _is_hour(value)
+
+
+def _is_pin_hash(value: Any) -> bool:
+    return isinstance(value, str) and value.startswith("scrypt$") and len(value) <= 300
+
+
+def _is_flag(value: Any) -> bool:
+    return isinstance(value, bool)
+
+
+_EXPECTED: dict[str, tuple[str, Callable[[Any], bool]]] = {
+    "download_window": ('two times such as ["22:00", "06:00"]', _is_window),
+    "download_cap_kbps": (f"a whole number from 1 to {LARGEST_CAP}", _is_cap),
+    "relays": ('addresses such as ["http://10.0.0.5:8081"]', _are_addresses),
+    "mirrors": ('addresses such as ["https://mirror.example.org/repository/"]', _are_addresses),
+    "relay": ("true or false", _is_flag),
+    "dim": ("true or false", _is_flag),
+    "nightly_restart": ("auto, off or a time such as 04:30", _is_restart),
+    "technician_pin": ("the PIN's scrypt hash, never the PIN", _is_pin_hash),
+}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from marshmallow import EXCLUDE, ValidationError, fields, validate
+from marshmallow import EXCLUDE, ValidationError, fields, validate, validates_schema
 
 from content_api.api import (
     AnswerSchema,
@@ -14,12 +14,18 @@ from content_api.api import (
     check_tag,
     check_timezone,
 )
+from content_api.devices.assignments import INHERITED
+from content_api.devices.rules import settings_problem
 from package_format.canonical import canonical_json
 from package_format.layout import CHANNELS
 from package_format.manifest import PROFILES
+from package_format.schedule import ScheduleError, parse_schedule
 
 FAULTS = 50
 """A heartbeat names at most this many faults."""
+
+SLOTS = 60
+"""A heartbeat names at most this many packages: an assignment's own and its programme's."""
 
 
 def _printable(value: str) -> None:
@@ -41,6 +47,32 @@ def _unique(value: list[Any]) -> None:
         raise ValidationError("Expected each value once.")
 
 
+def _opening(value: list[dict[str, Any]]) -> None:
+    _in_schedule("opening", value)
+
+
+def _closed(value: list[str]) -> None:
+    _in_schedule("closed", value)
+
+
+def _programme(value: list[dict[str, Any]]) -> None:
+    _in_schedule("programme", value)
+
+
+def _in_schedule(name: str, value: list[Any]) -> None:
+    try:
+        parse_schedule({name: value})
+    except ScheduleError as error:
+        raise ValidationError(str(error)) from error
+
+
+def _settings(value: dict[str, Any]) -> None:
+    _small(value)
+    problem = settings_problem(value)
+    if problem:
+        raise ValidationError(problem)
+
+
 NAME = validate.And(validate.Length(1, 200), _printable)
 LANGUAGES = validate.And(validate.Length(1, 100), _unique)
 
@@ -51,6 +83,8 @@ class VenueSchema(AnswerSchema):
     id = fields.String(required=True)
     name = fields.String(required=True)
     timezone = fields.String(required=True)
+    opening = fields.List(fields.Dict(), required=True, allow_none=True)
+    closed = fields.List(fields.String(), required=True, allow_none=True)
     created_at = fields.AwareDateTime(required=True)
 
 
@@ -67,13 +101,17 @@ class NewVenueSchema(WireSchema):
     id = fields.String(validate=check_slug)
     name = fields.String(required=True, validate=NAME)
     timezone = fields.String(load_default="UTC", validate=check_timezone)
+    opening = fields.List(fields.Dict(keys=fields.String()), allow_none=True, validate=_opening)
+    closed = fields.List(fields.String(), allow_none=True, validate=_closed)
 
 
 class VenueChangeSchema(WireSchema):
-    """What may change of a venue."""
+    """What may change of a venue; its hours are as a schedule has them, null for always open."""
 
     name = fields.String(validate=NAME)
     timezone = fields.String(validate=check_timezone)
+    opening = fields.List(fields.Dict(keys=fields.String()), allow_none=True, validate=_opening)
+    closed = fields.List(fields.String(), allow_none=True, validate=_closed)
 
 
 class DeviceSchema(AnswerSchema):
@@ -86,7 +124,20 @@ class DeviceSchema(AnswerSchema):
     channel = fields.String(required=True)
     profile = fields.String(required=True)
     languages = fields.List(fields.String(), required=True)
-    settings = fields.Dict(required=True)
+    settings = fields.Dict(required=True, metadata={"description": "its own, without its group's"})
+    group = fields.String(required=True, allow_none=True)
+    own = fields.List(
+        fields.String(),
+        required=True,
+        allow_none=True,
+        metadata={"description": "fields that it does not take from its group"},
+    )
+    programme = fields.List(fields.Dict(), required=True, allow_none=True)
+    release_limits = fields.Dict(
+        required=True,
+        allow_none=True,
+        metadata={"description": "newest release it may take, by package/channel in a rollout"},
+    )
     assignment_version = fields.Integer(required=True)
     state = fields.String(
         required=True,
@@ -97,6 +148,14 @@ class DeviceSchema(AnswerSchema):
     enrolled_at = fields.AwareDateTime(required=True, allow_none=True)
     last_seen_at = fields.AwareDateTime(required=True, allow_none=True)
     last_heartbeat = fields.Dict(required=True, allow_none=True)
+    playing_since = fields.AwareDateTime(required=True, allow_none=True)
+    trouble = fields.String(
+        required=True,
+        allow_none=True,
+        metadata={"description": "words of what is wrong by its last report, with spaces between"},
+    )
+    screenshot_at = fields.AwareDateTime(required=True, allow_none=True)
+    replaced_at = fields.AwareDateTime(required=True, allow_none=True)
     revoked_at = fields.AwareDateTime(required=True, allow_none=True)
 
 
@@ -111,10 +170,12 @@ class DeviceQuery(PageQuery):
     """Which devices to list."""
 
     venue = fields.String(validate=check_slug)
+    group = fields.String(validate=check_slug)
 
 
 class DeviceChangeSchema(WireSchema):
-    """What may change of a device."""
+    """What may change of a device. In a group a field given here becomes its own; `own` says
+    which fields are, and an empty one follows the group in all."""
 
     venue = fields.String(validate=check_slug)
     name = fields.String(validate=NAME)
@@ -122,20 +183,34 @@ class DeviceChangeSchema(WireSchema):
     channel = fields.String(validate=validate.OneOf(CHANNELS))
     profile = fields.String(validate=validate.OneOf(PROFILES))
     languages = fields.List(fields.String(validate=check_tag), validate=LANGUAGES)
-    settings = fields.Dict(keys=fields.String(), validate=_small)
+    settings = fields.Dict(keys=fields.String(), validate=_settings)
+    programme = fields.List(fields.Dict(keys=fields.String()), allow_none=True, validate=_programme)
+    group = fields.String(allow_none=True, validate=check_slug)
+    own = fields.List(fields.String(validate=validate.OneOf(INHERITED)), validate=_unique)
 
 
 class NewDeviceSchema(WireSchema):
-    """A device to add; without languages it takes all of its package."""
+    """A device to add; without languages it takes all of its package.
+
+    In a group, it takes from there what is not given here.
+    """
 
     id = fields.String(validate=check_slug)
     venue = fields.String(required=True, validate=check_slug)
     name = fields.String(required=True, validate=NAME)
-    package = fields.String(required=True, validate=check_slug)
-    channel = fields.String(load_default="live", validate=validate.OneOf(CHANNELS))
-    profile = fields.String(required=True, validate=validate.OneOf(PROFILES))
+    group = fields.String(validate=check_slug)
+    package = fields.String(validate=check_slug)
+    channel = fields.String(validate=validate.OneOf(CHANNELS))
+    profile = fields.String(validate=validate.OneOf(PROFILES))
     languages = fields.List(fields.String(validate=check_tag), validate=LANGUAGES)
-    settings = fields.Dict(keys=fields.String(), load_default=dict, validate=_small)
+    programme = fields.List(fields.Dict(keys=fields.String()), validate=_programme)
+    settings = fields.Dict(keys=fields.String(), load_default=dict, validate=_settings)
+
+    @validates_schema
+    def _says_enough(self, found: dict[str, Any], **_: Any) -> None:
+        missing = [name for name in ("package", "profile") if name not in found]
+        if missing and "group" not in found:
+            raise ValidationError({name: ["Missing data for required field."] for name in missing})
 
 
 class InvitationSchema(AnswerSchema):
@@ -163,6 +238,18 @@ class AssignmentSchema(AnswerSchema):
     languages = fields.List(fields.String(), required=True)
     timezone = fields.String(required=True)
     settings = fields.Dict(required=True)
+    schedule = fields.Dict(
+        required=True, metadata={"description": "hours and programme; see the package format"}
+    )
+    release_limit = fields.Integer(
+        required=True,
+        allow_none=True,
+        metadata={"description": "newest release it may take unless it plays none; null for any"},
+    )
+    release_limits = fields.Dict(
+        required=True, metadata={"description": "the same for every package/channel in a rollout"}
+    )
+    mirrors = fields.List(fields.String(), required=True)
     version = fields.Integer(required=True)
 
 
@@ -201,6 +288,15 @@ class _ReportSchema(WireSchema):
         unknown = EXCLUDE
 
 
+_RELEASE = validate.Range(1, 2**31 - 1)
+_BYTES = validate.Range(0, 2**53)
+_WORD = validate.Length(max=40)
+
+
+def _time() -> fields.String:
+    return fields.String(allow_none=True, validate=validate.Length(max=40))
+
+
 class PlayingSchema(_ReportSchema):
     """A release a device holds."""
 
@@ -218,12 +314,46 @@ class ComingSchema(_ReportSchema):
     total_bytes = fields.Integer(required=True, validate=validate.Range(0, 2**53))
 
 
+class KnownReleaseSchema(_ReportSchema):
+    """The newest release that a device knows of."""
+
+    package = fields.String(required=True, validate=check_slug)
+    release = fields.Integer(required=True, strict=True, validate=_RELEASE)
+
+
+class ReturnedSchema(_ReportSchema):
+    """A release that a device tried and went back from."""
+
+    package = fields.String(required=True, validate=check_slug)
+    release = fields.Integer(required=True, strict=True, validate=_RELEASE)
+    reason = fields.String(required=True, validate=validate.Length(max=80))
+    at = _time()
+
+
+class SlotSchema(_ReportSchema):
+    """One package that a device holds."""
+
+    package = fields.String(required=True, validate=check_slug)
+    channel = fields.String(validate=validate.OneOf(CHANNELS))
+    release = fields.Integer(allow_none=True, strict=True, validate=_RELEASE)
+    complete = fields.Boolean()
+    next_release = fields.Integer(allow_none=True, strict=True, validate=_RELEASE)
+
+
 class LastSyncSchema(_ReportSchema):
-    """How the last synchronisation went."""
+    """How the last synchronisation went; bytes by kind of source."""
 
     at = fields.String(required=True, validate=validate.Length(max=40))
     outcome = fields.String(required=True, validate=validate.Length(max=40))
     error_code = fields.String(allow_none=True, validate=validate.Length(max=80))
+    error_class = fields.String(allow_none=True, validate=_WORD)
+    trigger = fields.String(allow_none=True, validate=_WORD)
+    sources = fields.Dict(
+        keys=fields.String(validate=validate.Length(max=40)),
+        values=fields.Integer(validate=_BYTES),
+        allow_none=True,
+        validate=validate.Length(max=10),
+    )
 
 
 class ClockSchema(_ReportSchema):
@@ -231,13 +361,28 @@ class ClockSchema(_ReportSchema):
 
     trusted = fields.Boolean(required=True)
     offset_seconds = fields.Float(allow_none=True, validate=validate.Range(-1e12, 1e12))
+    source = fields.String(allow_none=True, validate=_WORD)
 
 
 class DiskSchema(_ReportSchema):
-    """Bytes free, and bytes kept free."""
+    """Bytes free, and bytes kept free; `verdict` is ok, full or failing."""
 
-    free = fields.Integer(required=True, validate=validate.Range(0, 2**53))
-    reserve = fields.Integer(required=True, validate=validate.Range(0, 2**53))
+    free = fields.Integer(required=True, validate=_BYTES)
+    reserve = fields.Integer(required=True, validate=_BYTES)
+    total = fields.Integer(allow_none=True, validate=_BYTES)
+    verdict = fields.String(allow_none=True, validate=_WORD)
+    read_only = fields.Boolean(allow_none=True)
+    errors_count = fields.Integer(allow_none=True, validate=_BYTES)
+
+
+class ShellSchema(_ReportSchema):
+    """The browser and the page in it."""
+
+    browser = fields.String(allow_none=True, validate=_WORD)
+    restarts = fields.Integer(allow_none=True, validate=_BYTES)
+    page_seen_seconds = fields.Float(allow_none=True, validate=validate.Range(0, 1e12))
+    screen = fields.String(allow_none=True, validate=_WORD)
+    heap = fields.Integer(allow_none=True, validate=_BYTES)
 
 
 class FaultSchema(_ReportSchema):
@@ -254,19 +399,40 @@ class HeartbeatSchema(_ReportSchema):
     client = fields.String(required=True, validate=validate.And(validate.Length(1, 64), _printable))
     active = fields.Nested(PlayingSchema, allow_none=True)
     complete = fields.Nested(PlayingSchema, allow_none=True)
-    missing_bytes = fields.Integer(validate=validate.Range(0, 2**53), allow_none=True)
+    next = fields.Nested(PlayingSchema, allow_none=True)
+    known = fields.Nested(KnownReleaseSchema, allow_none=True)
+    slots = fields.List(
+        fields.Nested(SlotSchema), allow_none=True, validate=validate.Length(max=SLOTS)
+    )
+    probation = fields.Boolean(allow_none=True)
+    returned = fields.Nested(ReturnedSchema, allow_none=True)
+    missing_bytes = fields.Integer(validate=_BYTES, allow_none=True)
     coming = fields.Nested(ComingSchema, allow_none=True)
     last_sync = fields.Nested(LastSyncSchema, allow_none=True)
-    last_full_verify_at = fields.String(allow_none=True, validate=validate.Length(max=40))
+    last_full_verify_at = _time()
+    last_ntp_at = _time()
+    timestamp_expires_at = _time()
     clock = fields.Nested(ClockSchema, allow_none=True)
     disk = fields.Nested(DiskSchema, allow_none=True)
+    shell = fields.Nested(ShellSchema, allow_none=True)
+    queued = fields.Integer(allow_none=True, validate=_BYTES)
+    open = fields.Boolean(allow_none=True)
     faults = fields.List(fields.Nested(FaultSchema), validate=validate.Length(max=FAULTS))
 
 
+class TaskSchema(AnswerSchema):
+    """An order as a device is told it."""
+
+    id = fields.Integer(required=True)
+    kind = fields.String(required=True)
+    arguments = fields.Dict(required=True)
+
+
 class HeartbeatAnswerSchema(AnswerSchema):
-    """Tells a device whether it has something to fetch."""
+    """Tells a device whether it has something to fetch, and what it is to do."""
 
     assignment_version = fields.Integer(required=True)
+    orders = fields.List(fields.Nested(TaskSchema), required=True)
 
 
 class StoredHeartbeatSchema(AnswerSchema):

@@ -14,7 +14,7 @@ from sqlalchemy import Engine, select
 
 from content_api.accounts.rules import SYSTEM
 from content_api.database import write_session
-from content_api.devices import service
+from content_api.devices import heartbeats, service
 from content_api.devices.models import Device, EnrolmentCode, Heartbeat
 from content_api.devices.rules import (
     ALPHABET,
@@ -79,6 +79,10 @@ def test_a_device_is_enrolled_with_token_root_and_assignment(
         "languages": ["ja", "en"],
         "timezone": "Asia/Tokyo",
         "settings": {},
+        "schedule": {},
+        "release_limit": None,
+        "release_limits": {},
+        "mirrors": [],
         "version": 1,
     }
     assert base64.b64decode(body["root"]) == metadata.newest_root(settings.repository_dir)
@@ -248,7 +252,10 @@ def test_a_heartbeat_is_kept_and_answered_with_the_assignments_version(
     client: FlaskClient, engine: Engine, device_id: str, token: dict[str, str]
 ) -> None:
     answer = client.post("/api/v1/device/heartbeats", json=HEARTBEAT, headers=token)
-    assert (answer.status_code, answer.get_json()) == (202, {"assignment_version": 1})
+    assert (answer.status_code, answer.get_json()) == (
+        202,
+        {"assignment_version": 1, "orders": []},
+    )
     with write_session(engine) as session:
         device = session.get_one(Device, device_id)
         assert device.last_heartbeat is not None
@@ -278,10 +285,11 @@ def test_a_heartbeat_of_another_form_is_refused(
 def test_the_history_of_heartbeats_is_bounded(
     engine: Engine, device_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(service, "HEARTBEATS_KEPT", 3)
+    monkeypatch.setattr(heartbeats, "HEARTBEATS_KEPT", 3)
     with write_session(engine) as session:
         for minute in range(6):
-            service.note_heartbeat(session, device_id, HEARTBEAT, NOW + timedelta(minutes=minute))
+            beat = {**HEARTBEAT, "client": f"0.1.{minute}"}
+            service.note_heartbeat(session, device_id, beat, NOW + timedelta(minutes=minute))
         kept = service.list_heartbeats(session, device_id)
         assert [beat.received_at.minute for beat in kept] == [5, 4, 3]
 

@@ -60,6 +60,7 @@ def upgrade() -> None:
         sa.Column("share", sa.Integer(), nullable=False),
         sa.Column("state", sa.String(length=16), nullable=False),
         sa.Column("reason", DOCUMENT, nullable=True),
+        sa.Column("tolerated", DOCUMENT, nullable=True),
         sa.Column("since", sa.DateTime(timezone=True), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.CheckConstraint(
@@ -126,6 +127,14 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_device_order_batch"), "device_order", ["batch"], unique=False)
     op.create_index("ix_device_order_device_id", "device_order", ["device", "id"], unique=False)
+    op.create_index(
+        "ix_device_order_queued",
+        "device_order",
+        ["device"],
+        unique=False,
+        sqlite_where=sa.text("state = 'queued'"),
+        postgresql_where=sa.text("state = 'queued'"),
+    )
     op.create_index(
         "ix_device_order_state_expires_at", "device_order", ["state", "expires_at"], unique=False
     )
@@ -203,6 +212,7 @@ def upgrade() -> None:
     op.add_column("device", sa.Column("history_at", sa.DateTime(timezone=True), nullable=True))
     op.add_column("device", sa.Column("active_package", sa.String(length=64), nullable=True))
     op.add_column("device", sa.Column("active_release", sa.Integer(), nullable=True))
+    op.add_column("device", sa.Column("returned_package", sa.String(length=64), nullable=True))
     op.add_column("device", sa.Column("returned_release", sa.Integer(), nullable=True))
     op.add_column("device", sa.Column("trouble", sa.String(length=400), nullable=True))
     op.add_column("device", sa.Column("screenshot_at", sa.DateTime(timezone=True), nullable=True))
