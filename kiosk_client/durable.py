@@ -23,8 +23,8 @@ from kiosk_client.errors import Busy, from_os_error
 _JOURNALED = frozenset({"ext3", "ext4", "xfs", "btrfs", "f2fs", "zfs", "overlay", "tmpfs"})
 """File systems where a rename replaces or does not, whatever happens to the power."""
 
-_UNSUPPORTED = frozenset({errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL})
-"""What file systems without owners and modes answer."""
+UNSUPPORTED = frozenset({errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL})
+"""What file systems without owners, modes and links answer."""
 
 _KEEP_SIZE = 1
 
@@ -77,6 +77,16 @@ def read_json(path: Path) -> Any:
         except (FileNotFoundError, ValueError):
             continue
     return None
+
+
+def remove_json(path: Path) -> None:
+    """Remove what `write_json` wrote there, its copy first: else that would come back.
+
+    Raises:
+        OSError: the disk refused.
+    """
+    _copy(path).unlink(missing_ok=True)
+    path.unlink(missing_ok=True)
 
 
 def renames_atomically(folder: Path) -> bool:
@@ -160,7 +170,7 @@ def allocate(fd: int, size: int) -> bool:
         number = ctypes.get_errno()
         if number == errno.EINTR:
             continue
-        if number in _UNSUPPORTED:
+        if number in UNSUPPORTED:
             return False
         raise OSError(number, os.strerror(number))
     if os.fstat(fd).st_size != length:
@@ -175,7 +185,7 @@ def _where_supported() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in _UNSUPPORTED:
+        if error.errno not in UNSUPPORTED:
             raise
 
 

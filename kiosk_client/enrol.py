@@ -22,7 +22,7 @@ from kiosk_client.config import (
     save_device,
     server_url,
 )
-from kiosk_client.durable import exclusive, write_json
+from kiosk_client.durable import alone, remove_json, write_json
 from kiosk_client.errors import (
     DeviceRefused,
     EnrolmentRefused,
@@ -61,10 +61,10 @@ def enrol(
     from kiosk_client import trust
 
     address = server_url(server)
-    with exclusive(data.lock):
+    with alone(data.lock):
         try:
             write_json(data.root / "enrolling", {"server": address})
-            (data.root / "enrolling").unlink()
+            remove_json(data.root / "enrolling")
         except OSError as error:
             raise from_os_error(error) from error
         body = {"code": code.strip(), "client": __version__, "platform": platform.platform()}

@@ -50,7 +50,7 @@ class Timed:
 class Observations:
     """What was seen of a disk. None: this disk or this user cannot tell.
 
-    `canary` is `ok`, `full`, `failing` or `lost` (read back as other bytes).
+    A `total` of 0 is a file system that does not tell. `canary` is `ok`, `full`, `failing` or `lost` (read back as other bytes).
     """
 
     free: int
@@ -105,7 +105,7 @@ def judge_disk(seen: Observations) -> Disk:
         reason = f"was found damaged by the system {times}: check it with fsck, or replace it"
     elif is_slow(seen.writes):
         reason = "takes many seconds for small writes: replace it, and try another power supply"
-    elif seen.canary == "full" or seen.free < seen.reserve:
+    elif seen.canary == "full" or (seen.total and seen.free < seen.reserve):
         left, wanted = seen.free / 1_000_000, seen.reserve / 1_000_000
         return Disk(
             "full",

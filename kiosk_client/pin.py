@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import contextlib
 import hashlib
 import hmac
 import logging
@@ -24,7 +23,7 @@ from datetime import UTC, datetime
 import click
 
 from kiosk_client.config import DataDir, load_assignment
-from kiosk_client.durable import read_json, write_json
+from kiosk_client.durable import read_json, remove_json, write_json
 from kiosk_client.errors import KioskError, PinThrottled
 
 FREE_TRIES = 5
@@ -190,8 +189,7 @@ def save_pin(data: DataDir, pin: str | None) -> None:
         settings["technician_pin"] = hash_pin(pin)
     write_json(path, settings, mode=0o600)
     _unwritten.pop(str(data.root), None)
-    with contextlib.suppress(FileNotFoundError):
-        (data.root / "pin.json").unlink()
+    remove_json(data.root / "pin.json")
 
 
 @click.command()

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import sys
 import time
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
@@ -150,9 +151,12 @@ def outstanding(store: Store, sha256: str, size: int) -> int:
 
 
 def free_bytes(place: Path | int) -> int:
-    """Bytes that this user may still write on the disk of a folder or of an open file."""
+    """Bytes that this user may still write on the disk of a folder or of an open file.
+
+    A file system that does not tell its size is taken to have room: writing will show.
+    """
     found = os.statvfs(place)
-    return found.f_bavail * found.f_frsize
+    return found.f_bavail * found.f_frsize if found.f_blocks else sys.maxsize
 
 
 def remove(store: Store, drop: Iterable[str], keep_parts: Collection[str] = ()) -> int:
@@ -274,7 +278,8 @@ class Partial:
             raise DamagedTransfer(
                 f"expected {entry.path} as named, got its blocks but not its hash"
             )
-        os.ftruncate(self._fd, entry.size)
+        if os.fstat(self._fd).st_size != entry.size:
+            os.ftruncate(self._fd, entry.size)
         set_mode(self._fd, 0o444)
         set_time(self._fd, STAMP_NS)
         began = time.monotonic()
@@ -283,6 +288,9 @@ class Partial:
         path = self._store.path(entry.sha256)
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.rename(self._store.part(entry.sha256), path)
+        if path.stat().st_mtime_ns != STAMP_NS:
+            # FAT's driver takes a rename for a change. Unstamped, it would be hashed at each look.
+            set_time(path, STAMP_NS)
         return path
 
     def is_complete(self) -> bool:

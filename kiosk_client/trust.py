@@ -34,7 +34,7 @@ from tuf.ngclient.fetcher import FetcherInterface
 from tuf.ngclient.updater import Updater
 
 from kiosk_client.clock import last_ntp
-from kiosk_client.durable import read_json, write_json
+from kiosk_client.durable import UNSUPPORTED, read_json, write_file, write_json
 from kiosk_client.errors import (
     DamagedTransfer,
     ForeignAnswer,
@@ -432,11 +432,26 @@ def judge_at(updater: Updater, at: datetime) -> None:
     inside.reference_time = at
 
 
+class _Updater(Updater):
+    """python-tuf's, also where there are no symbolic links: on FAT and exFAT."""
+
+    def _update_root_symlink(self) -> None:
+        try:
+            super()._update_root_symlink()
+        except OSError as error:
+            if error.errno not in UNSUPPORTED:
+                raise
+            folder = Path(self._dir)
+            version = self._trusted_set.root.version
+            raw = (folder / "root_history" / f"{version}.root.json").read_bytes()
+            write_file(folder / "root.json", raw)
+
+
 def _refresh_once(
     metadata_dir: Path, metadata_url: str, root: bytes, fetcher: FetcherInterface, at: datetime
 ) -> Verified:
     with _our_errors():
-        updater = Updater(
+        updater = _Updater(
             str(metadata_dir),
             metadata_url,
             fetcher=fetcher,

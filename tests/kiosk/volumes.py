@@ -34,7 +34,7 @@ _SBIN = "/usr/local/sbin:/usr/sbin:/sbin"
 def volume(kind: str, size_mb: int, *, image: Path | None = None) -> Iterator[Path]:
     """A mounted volume of `size_mb` megabytes (2**20); unmounted when the block ends.
 
-    `kind` is `fat` (FAT32, 33 MB or more), `exfat`, `ext4` or `tmpfs`. With
+    `kind` is `fat` (FAT32 from 70 MB on, FAT16 below), `exfat`, `ext4` or `tmpfs`. With
     `image`, a file that holds a volume from before is mounted as it is: that
     is pulling a stick and plugging it in again.
     """
@@ -80,7 +80,8 @@ def _format(kind: str, file: Path, size_mb: int) -> None:
     with file.open("wb") as out:
         out.truncate(size_mb * 2**20)
     if kind == "fat":
-        _run("mkfs.vfat", "-F", "32", "-s", "1", str(file))
+        # A FAT32 volume has at least 65,525 clusters, here of 1 KiB.
+        _run("mkfs.vfat", *(("-F", "32", "-s", "2") if size_mb >= 70 else ("-F", "16")), str(file))
     elif kind == "exfat":
         _run("mkfs.exfat", str(file))
     else:
