@@ -211,6 +211,17 @@ def _hours_of(row: Programme) -> Callable[[date], Iterable[Window]]:
     return lambda day: (row.hours or (WHOLE_DAY,)) if row.holds_on(day) else ()
 
 
+def is_shown(span: Mapping[str, Any] | None, day: date) -> bool:
+    """Whether what has the days `span` is shown on `day`, a day at the venue.
+
+    `from` and `until` are dates, both included; either may be missing, as may `span`.
+    """
+    named = day.isoformat()
+    return not span or (
+        str(span.get("from", "")) <= named and named <= str(span.get("until", named))
+    )
+
+
 # -- Evaluation ------------------------------------------------------------------------------
 
 

@@ -47,6 +47,7 @@ PACKAGE_KEYS = (
     "timezone",
     "map",
     "sections",
+    "shown",
 )
 _ORDERS: Mapping[str, tuple[str, ...]] = {
     "theme": ("accent", "logo", "attract"),
@@ -54,6 +55,7 @@ _ORDERS: Mapping[str, tuple[str, ...]] = {
     "map": ("bounds", "layers"),
     "layers": ("asset", "style"),
     "sections": ("id", "view", "title", "summary", "entries", "sections"),
+    "shown": (),
 }
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import mimetypes
+from datetime import date
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -68,8 +69,8 @@ def find_static(path: str) -> tuple[Path, StaticFile] | None:
     return found, StaticFile(status.st_size, tag, _TYPES.get(found.suffix, guessed), "no-cache")
 
 
-def release_document(release: LiveRelease) -> dict[str, Any]:
-    """What the player is told of the release it plays (`./release.json`)."""
+def release_document(release: LiveRelease, today: date) -> dict[str, Any]:
+    """What the player is told of the release it plays (`./release.json`), on a day at the venue."""
     manifest = release.manifest
     profile = next((name for name in WEB_PROFILES if name in manifest.profiles), "tablet")
     return {
@@ -83,6 +84,7 @@ def release_document(release: LiveRelease) -> dict[str, Any]:
         "shell": "web",
         "device": None,
         "stale_days": None,
+        "today": today.isoformat(),
     }
 
 

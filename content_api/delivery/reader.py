@@ -10,7 +10,7 @@ import json
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
 from pathlib import Path
@@ -23,6 +23,7 @@ from content_api.repository.store import read_blob
 from content_api.settings import Settings
 from package_format.layout import is_slug, language_folder, manifest_target
 from package_format.manifest import Manifest, ManifestFile
+from package_format.schedule import is_shown
 
 KEPT_RELEASES = 12
 """Releases in memory at once; the least recently read goes first."""
@@ -65,6 +66,35 @@ class LiveRelease:
         if found is None:
             found = self._languages[tag] = self._read(tag)
         return found
+
+    def documents_on(self, tag: str, today: date) -> LanguageDocuments:
+        """What it says in `tag` on `today`, a day at the venue: entries have their days."""
+        found = self.documents(tag)
+        hidden = self._hidden_on(today)
+        if hidden.isdisjoint(found.entries):
+            return found
+        entries = {key: value for key, value in found.entries.items() if key not in hidden}
+        return replace(found, entries=entries)
+
+    def sections_on(self, today: date) -> list[dict[str, Any]]:
+        """The sections with the entries they list on `today`."""
+        hidden = self._hidden_on(today)
+
+        def shown(sections: Any) -> list[dict[str, Any]]:
+            return [
+                {
+                    **section,
+                    "entries": [entry for entry in section["entries"] if entry not in hidden],
+                    "sections": shown(section["sections"]),
+                }
+                for section in sections
+            ]
+
+        return shown(self.package["sections"])
+
+    def _hidden_on(self, today: date) -> frozenset[str]:
+        spans = self.package.get("shown", {})
+        return frozenset(entry for entry, span in spans.items() if not is_shown(span, today))
 
     def is_shown(self, path: str, today: date) -> bool:
         """Whether the file at `path` may be shown on `today`, a day at the venue."""

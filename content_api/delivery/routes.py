@@ -231,7 +231,7 @@ def get_player_file(slug: str, path: str = "") -> Response:
     """A file of the player, the live release's files below content/, or release.json."""
     release = _release(slug)
     if path == "release.json":
-        response = flask.jsonify(release_document(release))
+        response = flask.jsonify(release_document(release, _venue_day(slug)))
         response.headers["Cache-Control"] = "no-store"
         response.headers["X-Content-Type-Options"] = "nosniff"
         return response
@@ -286,7 +286,9 @@ def _shape(release: LiveRelease, query: Mapping[str, Any]) -> Shape:
         version = release.files[path].sha256[:12]
         return f"{base}/play/{manifest.package}/content/{quote(path)}?v={version}"
 
-    return Shape(release.documents(tag), content_types(), url, query.get("fallback") != "none")
+    return Shape(
+        release.documents_on(tag, today), content_types(), url, query.get("fallback") != "none"
+    )
 
 
 def _entry(release: LiveRelease, shape: Shape, entry_id: str, *, whole: bool) -> dict[str, Any]:
@@ -308,7 +310,8 @@ def _package(release: LiveRelease) -> dict[str, Any]:
     manifest, package = release.manifest, release.package
     address = f"{_base()}{url_for('live.package', slug=manifest.package)}"
     counts: dict[str, int] = {}
-    for entry in release.documents(manifest.default_language).entries.values():
+    today = _venue_day(manifest.package)
+    for entry in release.documents_on(manifest.default_language, today).entries.values():
         counts[entry["type"]] = counts.get(entry["type"], 0) + 1
     return {
         "package": manifest.package,
@@ -320,7 +323,7 @@ def _package(release: LiveRelease) -> dict[str, Any]:
         "title": package.get("title", {}),
         "summary": package.get("summary", {}),
         "credits": package.get("credits", {}),
-        "sections": package["sections"],
+        "sections": release.sections_on(today),
         "types": dict(sorted(counts.items())),
         "links": {
             "self": address,

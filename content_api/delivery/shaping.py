@@ -101,10 +101,22 @@ class Shape:
                 if whole:
                     fields[name] = [self._block(block) for block in value]
                 continue
+            value = self._leading_somewhere(value, field)
+            if value is None:
+                continue
             fields[name] = _value(value, field)
             if name in elsewhere or _is_text(value, field):
                 origin[name] = elsewhere.get(name, self.documents.tag)
         return fields, origin
+
+    def _leading_somewhere(self, value: Any, field: Field | None) -> Any:
+        """A value without references to entries that are not shown today; None: nothing left."""
+        entries = self.documents.entries
+        if field is not None and field.kind == "reference":
+            return value if value in entries else None
+        if field is not None and field.kind == "references":
+            return [entry for entry in value if entry in entries] or None
+        return value
 
     def _block(self, block: Mapping[str, Any]) -> dict[str, Any]:
         declared = self.types.blocks.get(block["type"])

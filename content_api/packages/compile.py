@@ -162,6 +162,9 @@ def _package_document(
         texts = resolve_map(content, body.get(name, {}))
         if texts:
             found[name] = texts
+    shown = {entry: span for entry, span in body.get("shown", {}).items() if entry in entries}
+    if shown:
+        found["shown"] = shown
     theme = dict(body.get("theme", {}))
     if "attract" in theme:
         theme["attract"] = [asset for asset in theme["attract"] if asset in assets]

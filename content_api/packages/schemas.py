@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -109,6 +110,34 @@ class MapSchema(WireSchema):
             raise ValidationError("Expected west, south, east, north.", "bounds")
 
 
+def _date(value: str) -> None:
+    try:
+        written = date.fromisoformat(value).isoformat()
+    except ValueError:
+        written = ""
+    if written != value:
+        raise ValidationError("Expected a date such as 2026-12-01.")
+
+
+def _span(value: dict[str, str]) -> None:
+    if value.get("from", "") > value.get("until", "9"):
+        raise ValidationError("Expected until to be from or a later date.")
+
+
+SHOWN = fields.Dict(
+    keys=fields.String(validate=check_slug),
+    values=fields.Dict(
+        keys=fields.String(validate=validate.OneOf(("from", "until"))),
+        values=fields.String(validate=_date),
+        validate=validate.And(validate.Length(min=1), _span),
+    ),
+    validate=validate.Length(max=MAX_ENTRIES),
+    metadata={
+        "description": "days on which an entry is shown, both included, by its id; others always"
+    },
+)
+
+
 class SectionSchema(WireSchema):
     """A section of the tree; it may hold sections."""
 
@@ -145,6 +174,7 @@ class PackageBodySchema(WireSchema):
     timezone = fields.String(validate=check_timezone)
     map = fields.Nested(MapSchema)
     sections = fields.List(fields.Nested(SectionSchema), validate=validate.Length(max=100))
+    shown = SHOWN
 
     @validates_schema
     def check_whole(self, values: dict[str, Any], **_more: Any) -> None:

@@ -101,6 +101,10 @@ sections:
     fr: Lieux
   entries:
   - port
+shown:
+  port:
+    from: '2026-12-01'
+    until: '2027-01-31'
 """
 
 

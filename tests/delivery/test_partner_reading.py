@@ -204,6 +204,22 @@ def test_answers_have_strong_tags_that_change_with_the_release(
     assert (changed.status_code, changed.get_json()["title"]) == (200, "L’îlot")
 
 
+def test_an_entry_out_of_its_days_is_as_if_it_were_not_there(
+    harbour: Harbour, partner: FlaskClient
+) -> None:
+    harbour.edit("crane", put("related", "*", ["island", "dock"]))
+    harbour.change_body(shown={"island": {"until": "2020-12-31"}, "dock": {"from": "2020-01-01"}})
+    harbour.publish()
+    assert ids(partner) == ["dock", "crane", "round", "shaft"]
+    assert read(partner, "/entries/island", 404)["code"] == "not-found"
+    assert read(partner, "/entries/crane")["fields"]["related"] == ["dock"]
+    package = read(partner, "")
+    assert package["types"]["place"] == 2
+    assert package["sections"][0]["sections"][0]["entries"] == []
+    names = {mark["id"] for mark in read(partner, "/places.geojson")["features"]}
+    assert names == {"dock", "crane"}
+
+
 def test_any_sites_page_may_read_also_errors_and_preflights(partner: FlaskClient) -> None:
     for path, status in (("/entries", 200), ("/entries/nobody", 404), ("/entries?lang=sv", 422)):
         answer = partner.get(HOME + path, headers={"Origin": "https://museum.example"})

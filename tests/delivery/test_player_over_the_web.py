@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from flask.testing import FlaskClient
@@ -63,6 +65,7 @@ def test_release_json_tells_the_player_what_it_plays(partner: FlaskClient) -> No
     assert answer.headers["Cache-Control"] == "no-store"
     found = answer.get_json()
     assert found.pop("published_at").endswith("Z")
+    assert found.pop("today") == datetime.now(ZoneInfo("Asia/Tokyo")).date().isoformat()
     assert found == {
         "package": "harbour",
         "channel": "live",

@@ -328,6 +328,14 @@ def test_no_text_can_smuggle_markup_into_a_document(text: str) -> None:
     assert {node["t"] for node in lead} == {"p"}
 
 
+def test_days_of_entries_travel_with_the_package_and_only_of_entries_it_shows() -> None:
+    span = {"from": "2026-12-01", "until": "2027-01-31"}
+    content = with_body(make_content(), shown={"crane": span, "nobody": span})
+    package = json.loads(compile_package(content).documents["package.json"])
+    assert package["shown"] == {"crane": span}
+    assert "shown" not in json.loads(compile_package(make_content()).documents["package.json"])
+
+
 def test_a_title_missing_in_one_language_is_filled_from_the_default_language() -> None:
     content = with_body(make_content(), title={"fr": "Le port"})
     head = json.loads(compile_package(content).documents["package.json"])

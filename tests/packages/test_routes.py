@@ -112,6 +112,13 @@ def test_a_change_of_a_package_names_the_version_it_starts_from(publisher: Flask
         ({"map": {"bounds": [0, 1, True, 2]}}, "/map/bounds/2"),
         ({"sections": [{"id": "a", "view": "opera"}]}, "/sections/0/view"),
         ({"sections": [{"id": "a", "view": "map"}, {"id": "a", "view": "map"}]}, "/sections"),
+        ({"shown": {"crane": {}}}, "/shown/crane/value"),
+        ({"shown": {"crane": {"since": "2026-12-01"}}}, "/shown/crane/value/since/key"),
+        ({"shown": {"crane": {"from": "20261201"}}}, "/shown/crane/value/from/value"),
+        (
+            {"shown": {"crane": {"from": "2027-01-31", "until": "2026-12-01"}}},
+            "/shown/crane/value",
+        ),
         ({"unknown": 1}, "/unknown"),
         ({"title": {"fr": 7}}, "/title/fr/value"),
     ],

@@ -258,6 +258,55 @@ def test_rights_end_as_their_day_begins(run: Run) -> None:
     assert run("release.js", "m.isShowable({fields: {}}, '2028-06-30')") is True
 
 
+@pytest.mark.parametrize(
+    ("span", "shown"),
+    [
+        (None, [True, True, True, True]),
+        ({"from": "2026-12-01", "until": "2027-01-31"}, [False, True, True, False]),
+        ({"from": "2026-12-01"}, [False, True, True, True]),
+        ({"until": "2027-01-31"}, [True, True, True, False]),
+    ],
+)
+def test_an_entry_is_shown_on_its_days_both_ends_included(
+    run: Run, span: dict[str, str] | None, shown: list[bool]
+) -> None:
+    days = ["2026-11-30", "2026-12-01", "2027-01-31", "2027-02-01"]
+    found = run(
+        "release.js",
+        "a.days.map(day => m.isInSeason(a.span ?? undefined, day))",
+        {"span": span, "days": days},
+    )
+    assert found == shown
+
+
+def test_an_entry_out_of_its_days_is_nowhere_in_the_library(run: Run) -> None:
+    entries = {
+        name: {"id": name, "type": "place", "fields": {"title": name, "near": ["noir"]}, "in": {}}
+        for name in ("crane", "noir")
+    }
+    pkg = {
+        "shown": {"noir": {"from": "2026-12-01"}},
+        "sections": [{"id": "s", "view": "list", "title": {}, "entries": ["noir", "crane"]}],
+    }
+    release = {"languages": [], "profile": "tablet"}
+    found = run(
+        "release.js",
+        """['2026-11-30', '2026-12-01'].map(today => {
+          const library = new m.Library({tag: 'en'}, {...a.release, today}, a.pkg, {}, [{entries: a.entries}])
+          return [
+            library.sectionEntries(a.pkg.sections[0]).map(entry => entry.id),
+            library.references(library.entry('crane')).map(entry => entry.id),
+            library.searchDocuments().map(document => document.id),
+          ]
+        })""",
+        {"entries": entries, "pkg": pkg, "release": release},
+    )
+    assert found == [
+        [["crane"], [], ["crane"]],
+        [["noir", "crane"], ["noir"], ["crane", "noir"]],
+    ]
+
+
 def test_a_screen_is_given_only_its_profile_s_renditions(run: Run) -> None:
     renditions = [
         {"path": "w", "width": 9, "profiles": ["wall"]},

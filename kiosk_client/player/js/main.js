@@ -188,10 +188,13 @@ async function chooseLanguage(tag) {
   part('dock').querySelector('[data-part="language"]')?.focus({ preventScroll: true })
 }
 
+/** Whether nothing changed: neither what plays nor the day, by which entries come and go. @param {import('./release.js').Release} newest */
+const isSame = (newest) => newest.package === release.package && newest.release === release.release && newest.today === release.today
+
 /** A release that became active under the page: its documents must be read together. */
 async function takeNewRelease() {
   const newest = await readRelease().catch(() => release)
-  if (newest.package === release.package && newest.release === release.release) return
+  if (isSame(newest)) return
   pkg = await readPackage()
   release = newest
 }
@@ -257,7 +260,7 @@ async function pollPreview() {
 async function pollRelease() {
   if (parseRoute(location.hash).page !== 'attract' || isDialogOpen()) return
   const newest = await readRelease().catch(() => release)
-  if (newest.package !== release.package || newest.release !== release.release) startAgain()
+  if (!isSame(newest)) startAgain()
 }
 
 function guardKiosk() {

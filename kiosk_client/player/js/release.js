@@ -18,7 +18,8 @@ import { makeDocument } from './text/search.js'
  * @typedef {{id: string, view: string, title: LanguageMap, summary?: LanguageMap, entries?: string[], sections?: Section[]}} Section
  * @typedef {{title: LanguageMap, summary?: LanguageMap, credits?: LanguageMap, theme?: {accent?: string, logo?: string, attract?: string[]},
  *   settings?: {idle_seconds?: number, warning_seconds?: number}, shards: Record<string, number[]>,
- *   map?: {bounds?: [number, number, number, number], layers?: {asset: string, style: string}[]}, sections?: Section[]}} Package
+ *   shown?: Record<string, Span>, map?: {bounds?: [number, number, number, number], layers?: {asset: string, style: string}[]}, sections?: Section[]}} Package
+ * @typedef {{from?: string, until?: string}} Span days as `YYYY-MM-DD`, both included
  * @typedef {{id: string, type: string, fields: Record<string, any>, in: Record<string, string>}} Entry
  * @typedef {{id: string, type: string, fields: Record<string, any>, in?: Record<string, string>}} Block
  * @typedef {{path: string, type: string, width?: number, height?: number, profiles?: string[]}} Rendition
@@ -63,6 +64,12 @@ export function isShowable(asset, today) {
 }
 
 /**
+ * Whether an entry with these days is shown. One without days always is.
+ * @param {Span | undefined} span @param {string} today `YYYY-MM-DD`
+ */
+export const isInSeason = (span, today) => !(span && ((span.from ?? '') > today || (span.until ?? today) < today))
+
+/**
  * Renditions this screen may use, smallest first.
  * @param {Asset} asset @param {string} profile
  */
@@ -95,7 +102,10 @@ export class Library {
     /** @type {Map<string, Asset>} */
     this.assets = new Map()
     for (const shard of shards) {
-      for (const entry of Object.values(shard.entries ?? {})) this.entries.set(entry.id, entry)
+      for (const entry of Object.values(shard.entries ?? {})) {
+        // as if the release did not have it: no list, map, search or reference leads there
+        if (isInSeason(pkg.shown?.[entry.id], this.today)) this.entries.set(entry.id, entry)
+      }
       for (const asset of Object.values(shard.assets ?? {})) {
         const held = (asset.tracks ?? []).filter((track) => release.languages.some(({ tag }) => tag === track.language))
         this.assets.set(asset.id, { ...asset, tracks: held })
@@ -287,7 +297,7 @@ const libraries = new Map()
  * @returns {Promise<Library>}
  */
 export function loadLibrary(language, release, pkg) {
-  const key = `${release.package} ${release.release} ${language.tag}`
+  const key = `${release.package} ${release.release} ${language.tag} ${release.today ?? localDay()}`
   let library = libraries.get(key)
   if (!library) {
     library = readLibrary(language, release, pkg)
