@@ -150,6 +150,14 @@ def kept_manifest(data: DataDir, sha256: str) -> bytes | None:
     return raw if sha256_hex(raw) == sha256 else None
 
 
+def version_of(raw: bytes) -> int | None:
+    """The version metadata says it has, unverified; None when it does not read."""
+    try:
+        return _version(_signed(raw))
+    except (ValueError, KeyError):
+        return None
+
+
 def _roots(data: DataDir) -> dict[int, bytes]:
     found = {}
     folder = data.metadata / "root_history"

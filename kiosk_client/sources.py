@@ -34,9 +34,9 @@ from kiosk_client.errors import (
     StickTrouble,
 )
 from kiosk_client.folder import Folder
-from kiosk_client.holdings import anchor_name
+from kiosk_client.holdings import LARGEST_ROOT, anchor_name
 from kiosk_client.stick_layout import copy_blobs, find_stick
-from kiosk_client.store import Store, is_proven, megabytes
+from kiosk_client.store import Store, megabytes, prove
 from kiosk_client.wire import Cancelled, Wire, json_object
 from package_format.manifest import ManifestFile
 
@@ -72,20 +72,35 @@ class Source:
     optional: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class GivenStick:
+    """A stick somebody imports from, and the venue's PIN, by which they answer for its age."""
+
+    folder: Path
+    pin: str | None = field(default=None, repr=False)
+
+
+class NothingNewer(KioskError):
+    """The stick is older than what this device has, or the same. No fault of anybody's."""
+
+    code = "nothing-newer"
+
+
 @dataclass(slots=True)
 class Reach:
     """The sources a device has just now. Neighbours are searched for once, and only when asked.
 
-    `stick` is a folder somebody imports from. `down` is what the origin answered
-    when it failed; it is then not asked again.
+    `down` is what the origin answered when it failed; it is then not asked
+    again. `answered` is the kind of source that gave the metadata.
     """
 
     data: DataDir
     device: Device
     assignment: Assignment | None
     discovery: Discovery | None = None
-    stick: Path | None = None
+    stick: GivenStick | None = None
     down: KioskError | None = None
+    answered: str = "origin"
     _found: tuple[Source, ...] | None = field(default=None, repr=False)
 
     @property
@@ -97,7 +112,7 @@ class Reach:
     def sticks(self) -> tuple[Source, ...]:
         """The folder imported from, or the one the venue's settings name for sticks."""
         if self.stick is not None:
-            return (Source("stick", folder=self.stick),)
+            return (Source("stick", folder=self.stick.folder),)
         named = local_setting(self.data, None, "stick")
         folder = Path(named) if isinstance(named, str) and named.startswith("/") else None
         return (Source("stick", folder=folder, optional=True),) if folder else ()
@@ -235,7 +250,7 @@ def fetch_from(
                 trouble = said
             if said is not None and source.kind not in ("origin", "stick"):
                 log.info("%s %s: %s", source.kind, source.url, said)
-            left = [entry for entry in left if not is_proven(store, entry.sha256, entry.size)]
+            left = [entry for entry in left if not prove(store, entry.sha256, entry.size)]
     finally:
         wire.add(near)
         near.close()
@@ -279,14 +294,20 @@ def refresh_metadata(
     *,
     accepted: trust.Accepted,
     at: datetime,
+    now: datetime,
 ) -> tuple[trust.Verified, Source]:
     """Verified metadata and the source that gave it: the origin or, when it is down, any other.
 
-    Notes in `reach` that the origin is down.
+    Notes in `reach` that the origin is down. With a stick given, it comes from there alone.
 
     Raises:
         KioskError: as the origin answers, when nobody else has metadata that verifies either.
+        NothingNewer: the stick has nothing that is not here.
     """
+    if reach.stick is not None:
+        from kiosk_client.stick import refresh_from_stick
+
+        return refresh_from_stick(reach, reach.stick, accepted, at, now)
     device, data = reach.device, reach.data
 
     def refresh(source: Source, over: Wire, *, retry: bool) -> trust.Verified:
@@ -310,7 +331,9 @@ def refresh_metadata(
         for source in (*reach.mirrors, *reach.relays(search=True)):
             try:
                 over = near if source.kind == "relay" else wire
-                return refresh(source, over, retry=False), source
+                verified = refresh(source, over, retry=False)
+                reach.answered = source.kind
+                return verified, source
             except Cancelled:
                 raise
             except KioskError as error:
@@ -335,27 +358,56 @@ def fetch_document(
     near = _near_wire(wire)
     try:
         for source in sources:
-            if not source.url:
-                continue
             try:
-                over = near if source.kind == "relay" else wire
-                reply = over.ask("GET", source.url + path, limit=limit, attempts=2 if first else 3)
-                if reply.status != 200:
-                    raise OriginTrouble(
-                        f"expected {path} from the repository, got status {reply.status}"
-                    )
-                if not reply.body.lstrip().startswith(b"{"):
-                    raise ForeignAnswer(f"expected {path} from the repository, got something else")
-                check(reply.body)
-                return reply.body
-            except Cancelled:
-                raise
-            except _OF_A_SOURCE as error:
+                if source.folder is not None:
+                    raw = _read_stick(source.folder, path, limit)
+                else:
+                    over = near if source.kind == "relay" else wire
+                    raw = _ask_document(over, source.url, path, limit, 2 if first else 3)
+                check(raw)
+                return raw
+            except (StickTrouble, *_OF_A_SOURCE) as error:
                 first = first or error
     finally:
         wire.add(near)
         near.close()
     raise first or OriginTrouble(f"expected {path} from the repository, got nobody to ask")
+
+
+def _read_stick(place: Path, path: str, limit: int) -> bytes:
+    with Folder(place) as folder:
+        raw = folder.read(find_stick(folder).path(path), limit)
+    if raw is None:
+        raise StickTrouble(
+            f"expected {path} on the stick, got no such file: export to it once more, "
+            "from a device of the same package"
+        )
+    return raw
+
+
+def _ask_document(wire: Wire, url: str, path: str, limit: int, attempts: int) -> bytes:
+    reply = wire.ask("GET", url + path, limit=limit, attempts=attempts)
+    if reply.status != 200:
+        raise OriginTrouble(f"expected {path} from the repository, got status {reply.status}")
+    if not reply.body.lstrip().startswith(b"{"):
+        raise ForeignAnswer(f"expected {path} from the repository, got something else")
+    return reply.body
+
+
+def root_reader(source: Source, wire: Wire) -> Callable[[int], bytes | None]:
+    """Reads roots by their number from a source; None where it does not give one."""
+
+    def read(version: int) -> bytes | None:
+        name = f"metadata/{version}.root.json"
+        try:
+            if source.folder is not None:
+                return _read_stick(source.folder, name, LARGEST_ROOT)
+            return _ask_document(wire, source.url, name, LARGEST_ROOT, 1)
+        except (StickTrouble, *_OF_A_SOURCE) as error:
+            log.debug("root %d is not to be had: %s", version, error)
+            return None
+
+    return read
 
 
 _OF_A_SOURCE = (NoNetwork, DamagedTransfer, ForeignAnswer, OriginTrouble)

@@ -8,8 +8,8 @@ or were touched, also when the newest metadata was refused.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -53,8 +53,19 @@ from kiosk_client.errors import (
     from_os_error,
 )
 from kiosk_client.facts import load_state, save_state, stamp
+from kiosk_client.holdings import keep_root_chain
 from kiosk_client.plan import held_languages, needed_files, plan_sync
 from kiosk_client.room import claimed
+from kiosk_client.sources import (
+    Discovery,
+    GivenStick,
+    NothingNewer,
+    Reach,
+    fetch_document,
+    fetch_from,
+    refresh_metadata,
+    root_reader,
+)
 from kiosk_client.store import (
     Store,
     held_blobs,
@@ -62,7 +73,7 @@ from kiosk_client.store import (
     stored_blobs,
     sync_names,
 )
-from kiosk_client.transfer import WORKERS, Source, fetch_blobs
+from kiosk_client.transfer import WORKERS
 from kiosk_client.watcher import Watcher
 from kiosk_client.wire import Cancelled, Wire
 from package_format.layout import manifest_target, target_file
@@ -79,7 +90,10 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class SyncResult:
-    """What a sync did. `outcome`: `activated`, `repaired` or `unchanged`."""
+    """What a sync did. `outcome`: `activated`, `repaired` or `unchanged`.
+
+    `sources` are the bytes of files by the kind of source they came from.
+    """
 
     outcome: str
     package: str
@@ -91,6 +105,7 @@ class SyncResult:
     received_bytes: int
     seconds: float
     clock_trusted: bool
+    sources: Mapping[str, int] = field(default_factory=dict, hash=False)
 
     def to_json(self) -> dict[str, Any]:
         """The result as `sync --json` prints it."""
@@ -105,6 +120,7 @@ class SyncResult:
             "received_bytes": self.received_bytes,
             "seconds": round(self.seconds, 3),
             "clock_trusted": self.clock_trusted,
+            "sources": dict(self.sources),
         }
 
 
@@ -121,11 +137,16 @@ def sync(
     reserve: int = RESERVE,
     workers: int = WORKERS,
     now: Callable[[], datetime] = utc_now,
+    discovery: Discovery | None = None,
+    stick: GivenStick | None = None,
 ) -> SyncResult:
     """Bring the device to the newest release assigned to it, and note how it went.
 
     True afterwards: every file of the set that plays was hashed, and the
-    pointer names it. On any error the set from before plays on.
+    pointer names it. On any error the set from before plays on. `discovery`
+    finds kiosks in the same network, which may have what is missing. With a
+    `stick` metadata comes from there alone, and an older one changes nothing
+    but fills holes.
 
     Raises:
         KioskError: with the code of what went wrong.
@@ -136,7 +157,9 @@ def sync(
                 make_folders(data)
                 sweep(data.root)
                 sweep(data.sets)
-                result = _sync(data, wire, watcher or Watcher(), reserve, workers, now)
+                result = _sync(
+                    data, wire, watcher or Watcher(), reserve, workers, now, discovery, stick
+                )
             except OSError as error:
                 raise from_os_error(error) from error
         except Cancelled:
@@ -144,7 +167,7 @@ def sync(
         except KioskError as error:
             _note(data, now(), "failed", error)
             raise
-        _note(data, now(), result.outcome, None)
+        _note(data, now(), result.outcome, None, result.sources)
         return result
 
 
@@ -155,12 +178,17 @@ def _sync(
     reserve: int,
     workers: int,
     now: Callable[[], datetime],
+    discovery: Discovery | None,
+    stick: GivenStick | None,
 ) -> SyncResult:
     began = time.monotonic()
     device = load_device(data)
     store = Store(data.root)
     accepted = trust.raise_floor(trust.load_accepted(data.trust), now=now())
-    assignment, server_time = _assignment(data, wire, device)
+    if stick is None:
+        assignment, server_time, down = _assignment(data, wire, device)
+    else:
+        assignment, server_time, down = load_assignment(data), None, None
     accepted = trust.raise_floor(
         accepted,
         now=now(),
@@ -178,81 +206,92 @@ def _sync(
         raise NothingAssigned(
             "expected a package assigned to this device, got none: assign one on the server"
         )
-    fetcher = _Fetching(wire, Source(device.repository_url), store, watcher, reserve, workers)
+    reach = Reach(data, device, assignment, discovery, stick, down)
+    fetcher = _Fetching(wire, reach, store, watcher, reserve, workers)
+    healed = fetcher.heal_from_stick()
     active = read_active(data)
     judged = trust.reference_time(now(), accepted.floor)
     try:
-        offer = _offer(data, wire, device, assignment, accepted, judged.at, now())
+        offer = _offer(data, wire, reach, assignment, accepted, judged.at, now())
         chosen = _choose(offer, assignment, device, now())
         check_release(read_slots(data).get(slot_key(chosen.package, chosen.channel)), chosen)
-    except (NoNetwork, Cancelled):
-        raise
-    except KioskError:
+    except (NothingNewer, Cancelled) as error:
+        if active is None or not isinstance(error, NothingNewer):
+            raise
+        offer, chosen = None, active.current
+    except KioskError as error:
+        alone_here = isinstance(error, NoNetwork) and len(reach.ordered()) < 2
+        if stick is not None or alone_here:
+            # What there is has been tried; more would only take longer.
+            raise
         # Refusing what is new is no reason to leave what plays in holes.
         _repair(data, fetcher, active)
         raise
-    files = needed_files(offer.manifest, chosen.profile, chosen.languages)
-    fetched = fetcher.complete(files, coming=chosen)
-    changed = activate(data, chosen)
+    fetched: tuple[ManifestFile, ...] = ()
+    changed = False
+    if offer is not None:
+        files = needed_files(offer.manifest, chosen.profile, chosen.languages)
+        fetched = fetcher.complete(files, coming=chosen)
+        changed = activate(data, chosen)
     if changed:
         _collect(data, store)
+    elif not fetched and reach.down is not None and reach.answered == "relay":
+        # A neighbour had nothing newer; whether anything is, only the origin knows.
+        raise reach.down
     return SyncResult(
-        outcome="activated" if changed else "repaired" if fetched else "unchanged",
+        outcome="activated" if changed else "repaired" if fetched or healed else "unchanged",
         package=chosen.package,
         channel=chosen.channel,
         release=chosen.release,
-        fetched_files=len(fetched),
-        fetched_bytes=sum(entry.size for entry in fetched),
+        fetched_files=len(fetched) + len(healed),
+        fetched_bytes=sum(entry.size for entry in (*fetched, *healed)),
         requests=wire.requests,
         received_bytes=wire.received,
         seconds=time.monotonic() - began,
         clock_trusted=judged.clock_trusted,
+        sources=fetcher.counted,
     )
 
 
 def _assignment(
     data: DataDir, wire: Wire, device: Device
-) -> tuple[Assignment | None, datetime | None]:
+) -> tuple[Assignment | None, datetime | None, KioskError | None]:
     """What is assigned, from the server or, when that cannot be asked, as last known.
 
-    The repository may be elsewhere and well; it speaks for itself.
+    The repository may be elsewhere and well; it speaks for itself. When it is
+    at the same host, the third is why there is no use in asking that.
     """
     known = load_assignment(data)
     try:
         found = ask_assignment(wire, device, known)
-    except NoNetwork:
-        # The same host will be no nearer; another may be.
-        if known is None or device.repository_url.startswith(device.server):
+    except NoNetwork as error:
+        if known is None:
             raise
-        return known, None
+        # The same host will be no nearer; another may be.
+        return known, None, error if device.repository_url.startswith(device.server) else None
     except (ForeignAnswer, OriginTrouble):
         if known is None:
             raise
-        return known, None
+        return known, None, None
     if not found.unchanged and found.assignment != known:
         save_assignment(data, found.assignment)
-    return found.assignment, found.server_time
+    return found.assignment, found.server_time, None
 
 
 def _offer(
     data: DataDir,
     wire: Wire,
-    device: Device,
+    reach: Reach,
     assignment: Assignment,
     accepted: trust.Accepted,
     at: datetime,
     now: datetime,
 ) -> Offer:
     """The newest release of what is assigned, verified and its manifest kept."""
-    verified = trust.refresh(
-        metadata_dir=data.metadata,
-        metadata_url=device.repository_url + "metadata/",
-        root=device.root,
-        fetcher=trust.MetadataFetcher(wire),
-        accepted=accepted,
-        at=at,
-    )
+    verified, source = refresh_metadata(reach, wire, accepted=accepted, at=at, now=now)
     trust.save_accepted(data.trust, trust.accept(accepted, verified, now))
+    # For sticks made here: devices enrolled before this one need the older roots.
+    keep_root_chain(data, reach.device, root_reader(source, wire), trust.precedes)
     name = manifest_target(assignment.package, assignment.channel)
     target = trust.find_target(verified, name)
     if target is None:
@@ -263,15 +302,16 @@ def _offer(
     sha256 = trust.target_sha256(target)
     manifest = load_manifest(data, sha256)
     if manifest is None:
-        url = device.repository_url + target_file(name, sha256)
-        reply = wire.ask("GET", url, limit=target.length, attempts=3)
-        if reply.status != 200:
-            raise OriginTrouble(f"expected the manifest {name}, got status {reply.status}")
-        if not reply.body.lstrip().startswith(b"{"):
-            raise ForeignAnswer(f"expected the manifest {name}, got something else")
-        trust.check_target(target, reply.body)
-        manifest = parse(reply.body)
-        keep_manifest(data, reply.body)
+        sources = dict.fromkeys((source, *reach.ordered()))
+        raw = fetch_document(
+            tuple(sources),
+            wire,
+            target_file(name, sha256),
+            target.length,
+            lambda raw: trust.check_target(target, raw),
+        )
+        manifest = parse(raw)
+        keep_manifest(data, raw)
     if (manifest.package, manifest.channel) != (assignment.package, assignment.channel):
         raise NotTrusted(f"expected the manifest of {name}, got that of {manifest.package}")
     return Offer(manifest, sha256)
@@ -294,14 +334,26 @@ def _choose(offer: Offer, assignment: Assignment, device: Device, now: datetime)
 
 @dataclass(frozen=True, slots=True)
 class _Fetching:
-    """Making a set complete from one source."""
+    """Making a set complete from whatever is in reach; `counted` are bytes by kind of source."""
 
     wire: Wire
-    source: Source
+    reach: Reach
     store: Store
     watcher: Watcher
     reserve: int
     workers: int
+    counted: dict[str, int] = field(default_factory=dict)
+
+    def heal_from_stick(self) -> tuple[ManifestFile, ...]:
+        """Copy what sets here miss and the stick, if there is one, has; whatever its age."""
+        if self.reach.stick is None:
+            return ()
+        from kiosk_client.stick import take_useful
+
+        taken, size = take_useful(self.reach, self.store, self.reserve, self.watcher)
+        if size:
+            self.counted["stick"] = size
+        return taken
 
     def complete(
         self,
@@ -327,14 +379,16 @@ class _Fetching:
                 self.watcher.coming(coming.package, coming.release, missing, total)
             self.watcher.begin(len(wanted), plan.fetch_bytes)
             try:
-                fetch_blobs(
+                counted = fetch_from(
+                    self.reach.for_bytes(plan.fetch_bytes),
                     self.wire,
-                    self.source,
                     store,
                     wanted,
                     workers=self.workers,
                     progress=self.watcher.received,
                 )
+                for kind, size in counted.items():
+                    self.counted[kind] = self.counted.get(kind, 0) + size
             except NoNetwork as error:
                 if store.pace.is_slow():
                     raise DiskFailing(
@@ -381,7 +435,13 @@ def _collect(data: DataDir, store: Store) -> None:
             path.unlink(missing_ok=True)
 
 
-def _note(data: DataDir, now: datetime, outcome: str, error: KioskError | None) -> None:
+def _note(
+    data: DataDir,
+    now: datetime,
+    outcome: str,
+    error: KioskError | None,
+    sources: Mapping[str, int] | None = None,
+) -> None:
     """Write down how the sync went; a disk that refuses this too has been reported already."""
     try:
         save_state(
@@ -391,6 +451,7 @@ def _note(data: DataDir, now: datetime, outcome: str, error: KioskError | None) 
                 "outcome": outcome,
                 "error_code": error.code if error else None,
                 "message": str(error) if error else None,
+                "sources": dict(sources or {}),
             },
         )
     except OSError:
