@@ -314,6 +314,20 @@ def give_back(data: DataDir, key: str, reason: str, now: datetime) -> bool:
         return True
 
 
+def withdraw(data: DataDir, key: str) -> bool:
+    """Let what waits in slot `key` wait no more; whether anything did.
+
+    Raises:
+        OSError: the disk refused.
+    """
+    with _changing(data) as slots:
+        slot = slots.get(key)
+        if slot is None or slot.next is None:
+            return False
+        slots[key] = replace(slot, next=None)
+        return True
+
+
 def keep_slots(data: DataDir, wanted: Iterable[str]) -> bool:
     """Forget slots that are not `wanted` and do not play by assignment; whether any was forgotten.
 

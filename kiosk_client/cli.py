@@ -148,6 +148,7 @@ def sync(ctx: click.Context, as_json: bool) -> None:
         return
     words = {
         "activated": f"Now playing {result.package} release {result.release}",
+        "ready": f"{result.package} release {result.release} waits until nobody uses the screen",
         "repaired": f"Repaired {result.package} release {result.release}",
         "unchanged": f"{result.package} release {result.release} is up to date",
     }[result.outcome]
@@ -157,6 +158,8 @@ def sync(ctx: click.Context, as_json: bool) -> None:
         else ""
     )
     click.echo(f"{words}{fetched}.")
+    if result.message:
+        click.echo(f"Note: {result.message}")
     if not result.clock_trusted:
         click.echo("This device's clock is behind: set it, or give it a network time server.")
 

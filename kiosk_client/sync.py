@@ -1,33 +1,39 @@
-"""One sync: ask, trust, plan, fetch, prove, swap. The old set plays until the last step.
+"""One sync: ask, trust, plan, fetch, prove, and let what is new wait for an idle screen.
 
-Nothing is skipped because something else is unchanged: the blobs of the set
-that plays are looked at every time, and fetched again where they are missing
+Each slot is brought along for itself, the assigned package first; one that fails
+keeps no other. Nothing is skipped because something else is unchanged: the blobs
+of what plays are looked at every time, and fetched again where they are missing
 or were touched, also when the newest metadata was refused.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from kiosk_client import trust
 from kiosk_client.activation import (
-    Active,
     ActiveSet,
-    activate,
+    Slot,
     check_release,
+    is_returned,
     keep_manifest,
+    keep_slots,
     load_manifest,
     load_set,
+    main_slot,
     manifest_path,
     parse,
-    read_active,
     read_slots,
     slot_key,
+    stage,
+    withdraw,
 )
+from kiosk_client.activation import activate as activate_set
+from kiosk_client.activator import is_served
 from kiosk_client.clock import ntp_time
 from kiosk_client.config import (
     RESERVE,
@@ -42,25 +48,32 @@ from kiosk_client.config import (
 from kiosk_client.durable import alone, sweep
 from kiosk_client.enrol import ask_assignment
 from kiosk_client.errors import (
+    DamagedTransfer,
     DiskFailing,
+    DiskFull,
     ForeignAnswer,
     KioskError,
+    MetadataExpired,
+    NewerFormat,
     NoNetwork,
     NothingAssigned,
     NotTrusted,
     OriginTrouble,
+    Rollback,
     StoreDamaged,
     from_os_error,
 )
 from kiosk_client.facts import load_state, save_state, stamp
 from kiosk_client.holdings import keep_root_chain
 from kiosk_client.plan import held_languages, needed_files, plan_sync
+from kiosk_client.programme import Wanted, wanted_slots
 from kiosk_client.room import claimed
 from kiosk_client.sources import (
     Discovery,
     GivenStick,
     NothingNewer,
     Reach,
+    Source,
     fetch_document,
     fetch_from,
     refresh_metadata,
@@ -90,8 +103,11 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class SyncResult:
-    """What a sync did. `outcome`: `activated`, `repaired` or `unchanged`.
+    """What a sync did. `outcome`: `activated`, `ready`, `repaired` or `unchanged`.
 
+    `ready`: a release is complete and waits until nobody uses the screen. Package,
+    channel and release are the assigned ones as they will play. `message` says why
+    something was left, `trouble` what failed for another package of the programme.
     `sources` are the bytes of files by the kind of source they came from.
     """
 
@@ -106,6 +122,8 @@ class SyncResult:
     seconds: float
     clock_trusted: bool
     sources: Mapping[str, int] = field(default_factory=dict, hash=False)
+    message: str | None = None
+    trouble: KioskError | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The result as `sync --json` prints it."""
@@ -121,6 +139,7 @@ class SyncResult:
             "seconds": round(self.seconds, 3),
             "clock_trusted": self.clock_trusted,
             "sources": dict(self.sources),
+            "message": self.message,
         }
 
 
@@ -139,14 +158,19 @@ def sync(
     now: Callable[[], datetime] = utc_now,
     discovery: Discovery | None = None,
     stick: GivenStick | None = None,
+    activate: bool = True,
+    trigger: str = "person",
 ) -> SyncResult:
     """Bring the device to the newest release assigned to it, and note how it went.
 
-    True afterwards: every file of the set that plays was hashed, and the
-    pointer names it. On any error the set from before plays on. `discovery`
-    finds kiosks in the same network, which may have what is missing. With a
-    `stick` metadata comes from there alone, and an older one changes nothing
-    but fills holes.
+    True afterwards: every file of the newest set was hashed, and the pointer
+    names it: as what plays when `activate` is set and nobody serves the screen, or
+    nothing plays yet; else as what waits for an idle screen. On any error the set
+    from before plays on. `discovery` finds kiosks in the same network, which may
+    have what is missing. With a `stick` metadata comes from there alone, and an
+    older one changes nothing but fills holes. `trigger` is `poll`, `order`,
+    `person` or `stick`; what was given back once is taken again by a person's or
+    an order's word alone.
 
     Raises:
         KioskError: with the code of what went wrong.
@@ -158,16 +182,25 @@ def sync(
                 sweep(data.root)
                 sweep(data.sets)
                 result = _sync(
-                    data, wire, watcher or Watcher(), reserve, workers, now, discovery, stick
+                    data,
+                    wire,
+                    watcher or Watcher(),
+                    reserve,
+                    workers,
+                    now,
+                    discovery,
+                    stick,
+                    activate,
+                    trigger,
                 )
             except OSError as error:
                 raise from_os_error(error) from error
         except Cancelled:
             raise
         except KioskError as error:
-            _note(data, now(), "failed", error)
+            _note(data, now(), "failed", trigger, error)
             raise
-        _note(data, now(), result.outcome, None, result.sources)
+        _note(data, now(), result.outcome, trigger, result.trouble, result)
         return result
 
 
@@ -180,6 +213,8 @@ def _sync(
     now: Callable[[], datetime],
     discovery: Discovery | None,
     stick: GivenStick | None,
+    activate: bool,
+    trigger: str,
 ) -> SyncResult:
     began = time.monotonic()
     device = load_device(data)
@@ -209,48 +244,156 @@ def _sync(
     reach = Reach(data, device, assignment, discovery, stick, down)
     fetcher = _Fetching(wire, reach, store, watcher, reserve, workers)
     healed = fetcher.heal_from_stick()
-    active = read_active(data)
     judged = trust.reference_time(now(), accepted.floor)
+    held = read_slots(data)
+    plays = main_slot(held)
+    published: _Published | None = None
     try:
-        offer = _offer(data, wire, reach, assignment, accepted, judged.at, now())
-        chosen = _choose(offer, assignment, device, now())
-        check_release(read_slots(data).get(slot_key(chosen.package, chosen.channel)), chosen)
-    except (NothingNewer, Cancelled) as error:
-        if active is None or not isinstance(error, NothingNewer):
+        published = _refresh(data, wire, reach, accepted, judged.at, now())
+    except Cancelled:
+        raise
+    except NothingNewer:
+        if plays is None:
             raise
-        offer, chosen = None, active.current
     except KioskError as error:
         alone_here = isinstance(error, NoNetwork) and len(reach.ordered()) < 2
         if stick is not None or alone_here:
             # What there is has been tried; more would only take longer.
             raise
         # Refusing what is new is no reason to leave what plays in holes.
-        _repair(data, fetcher, active)
+        _repair(data, fetcher, held.values())
         raise
-    fetched: tuple[ManifestFile, ...] = ()
-    changed = False
-    if offer is not None:
-        files = needed_files(offer.manifest, chosen.profile, chosen.languages)
-        fetched = fetcher.complete(files, coming=chosen)
-        changed = activate(data, chosen)
-    if changed:
-        _collect(data, store)
-    elif not fetched and reach.down is not None and reach.answered == "relay":
+    at_once = not any(slot.current for slot in held.values()) or (activate and not is_served(data))
+    retake = trigger in ("person", "order")
+    wanted = wanted_slots(assignment, accepted.floor)
+    taken: dict[str, _Taken] = {}
+    offered: set[str] = set()
+    troubles: dict[str, KioskError] = {}
+    for want in wanted:
+        if published is None:
+            break
+        main = want is wanted[0]
+        try:
+            offer = _offer(data, wire, reach, published, want)
+            offered.add(offer.sha256)
+            coming = _choose(offer, want, assignment, device, now())
+            if main:
+                _note_known(data, coming)
+            slot = held.get(want.slot)
+            limit = assignment.release_limit if main else None
+            why_not = _refusal(slot, coming, limit, retake=retake)
+            taken[want.slot] = _take(
+                data, fetcher, slot, coming, offer.manifest, why_not, main=main, at_once=at_once
+            )
+        except Cancelled:
+            raise
+        except KioskError as error:
+            troubles[want.slot] = error
+            _repair(data, fetcher, [held[want.slot]] if want.slot in held else ())
+            if isinstance(error, DiskFailing | NoNetwork) and len(reach.ordered()) < 2:
+                break
+    keep_slots(data, (want.slot for want in wanted))
+    _collect(data, store, offered, fetcher.asked)
+    first = wanted[0].slot
+    if first in troubles:
+        raise troubles[first]
+    idle = not any(one.changed or one.fetched for one in taken.values())
+    if idle and reach.down is not None and reach.answered == "relay":
         # A neighbour had nothing newer; whether anything is, only the origin knows.
         raise reach.down
+    trouble = next(iter(troubles.items()), None)
+    fetched = [*healed, *(entry for one in taken.values() for entry in one.fetched)]
+    chosen = taken[first].chosen if first in taken else plays.current if plays else None
+    if chosen is None:
+        raise NothingNewer("expected something to play, got nothing")
+    message = taken[first].message if first in taken else None
     return SyncResult(
-        outcome="activated" if changed else "repaired" if fetched or healed else "unchanged",
+        outcome=_outcome([one.state for one in taken.values()], repaired=bool(fetched)),
         package=chosen.package,
         channel=chosen.channel,
         release=chosen.release,
-        fetched_files=len(fetched) + len(healed),
-        fetched_bytes=sum(entry.size for entry in (*fetched, *healed)),
+        fetched_files=len(fetched),
+        fetched_bytes=sum(entry.size for entry in fetched),
         requests=wire.requests,
         received_bytes=wire.received,
         seconds=time.monotonic() - began,
         clock_trusted=judged.clock_trusted,
         sources=fetcher.counted,
+        message=f"{trouble[0]}: {trouble[1]}" if trouble else message,
+        trouble=trouble[1] if trouble else None,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """What became of one slot. `chosen` plays or waits; `state` is the result's outcome."""
+
+    chosen: ActiveSet
+    fetched: tuple[ManifestFile, ...]
+    state: str
+    message: str | None = None
+
+    @property
+    def changed(self) -> bool:
+        """Whether its slot has a set it had not before."""
+        return self.state in ("activated", "ready")
+
+
+def _outcome(states: Collection[str], *, repaired: bool) -> str:
+    for word in ("activated", "ready"):
+        if word in states:
+            return word
+    return "repaired" if repaired else "unchanged"
+
+
+def _refusal(
+    slot: Slot | None, chosen: ActiveSet, limit: int | None, *, retake: bool
+) -> str | None:
+    """Why a release is not taken although it is newer, or None. A bare device takes anything.
+
+    Raises:
+        Rollback: it is older.
+    """
+    check_release(slot, chosen)
+    if slot is None or slot.current is None or chosen.same_content(slot.current):
+        return None
+    if limit is not None and chosen.release > limit:
+        return f"release {chosen.release} is held back by the rollout, which is at {limit}"
+    if is_returned(slot, chosen.manifest) and not retake and slot.returned is not None:
+        return f"release {chosen.release} was given back ({slot.returned.reason}): publish another"
+    return None
+
+
+def _take(
+    data: DataDir,
+    fetcher: _Fetching,
+    slot: Slot | None,
+    chosen: ActiveSet,
+    manifest: Manifest,
+    why_not: str | None,
+    *,
+    main: bool,
+    at_once: bool,
+) -> _Taken:
+    """Make the chosen set complete and let it play or wait; or look after what plays."""
+    if why_not is not None and slot is not None and slot.current is not None:
+        withdraw(data, slot.key)
+        loaded = load_set(data, slot.current)
+        files = loaded.files if loaded else ()
+        fetched = fetcher.complete(files)
+        state = "repaired" if fetched else "unchanged"
+        return _Taken(slot.current, fetched, state, why_not)
+    files = needed_files(manifest, chosen.profile, chosen.languages)
+    fetched = fetcher.complete(files, coming=chosen)
+    if at_once and activate_set(data, chosen, main=main):
+        state = "activated"
+    elif not at_once and stage(data, slot_key(chosen.package, chosen.channel), chosen, main=main):
+        state = "ready"
+        # What waits may wait all day; what plays until then is looked after too.
+        _repair(data, fetcher, [slot] if slot else ())
+    else:
+        state = "repaired" if fetched else "unchanged"
+    return _Taken(chosen, fetched, state)
 
 
 def _assignment(
@@ -278,31 +421,43 @@ def _assignment(
     return found.assignment, found.server_time, None
 
 
-def _offer(
+@dataclass(frozen=True, slots=True)
+class _Published:
+    """What the signed metadata says now, and where it came from."""
+
+    verified: trust.Verified
+    source: Source
+
+
+def _refresh(
     data: DataDir,
     wire: Wire,
     reach: Reach,
-    assignment: Assignment,
     accepted: trust.Accepted,
     at: datetime,
     now: datetime,
-) -> Offer:
-    """The newest release of what is assigned, verified and its manifest kept."""
+) -> _Published:
+    """The newest metadata, verified and accepted durably."""
     verified, source = refresh_metadata(reach, wire, accepted=accepted, at=at, now=now)
     trust.save_accepted(data.trust, trust.accept(accepted, verified, now))
     # For sticks made here: devices enrolled before this one need the older roots.
     keep_root_chain(data, reach.device, root_reader(source, wire), trust.precedes)
-    name = manifest_target(assignment.package, assignment.channel)
-    target = trust.find_target(verified, name)
+    return _Published(verified, source)
+
+
+def _offer(data: DataDir, wire: Wire, reach: Reach, published: _Published, want: Wanted) -> Offer:
+    """The newest release of what is wanted, its manifest verified and kept."""
+    name = manifest_target(want.package, want.channel)
+    target = trust.find_target(published.verified, name)
     if target is None:
         raise OriginTrouble(
-            f"expected a {assignment.channel} release of {assignment.package}, "
+            f"expected a {want.channel} release of {want.package}, "
             "got a repository without one: publish it first"
         )
     sha256 = trust.target_sha256(target)
     manifest = load_manifest(data, sha256)
     if manifest is None:
-        sources = dict.fromkeys((source, *reach.ordered()))
+        sources = dict.fromkeys((published.source, *reach.ordered()))
         raw = fetch_document(
             tuple(sources),
             wire,
@@ -312,20 +467,22 @@ def _offer(
         )
         manifest = parse(raw)
         keep_manifest(data, raw)
-    if (manifest.package, manifest.channel) != (assignment.package, assignment.channel):
+    if (manifest.package, manifest.channel) != (want.package, want.channel):
         raise NotTrusted(f"expected the manifest of {name}, got that of {manifest.package}")
     return Offer(manifest, sha256)
 
 
-def _choose(offer: Offer, assignment: Assignment, device: Device, now: datetime) -> ActiveSet:
+def _choose(
+    offer: Offer, want: Wanted, assignment: Assignment, device: Device, now: datetime
+) -> ActiveSet:
     manifest = offer.manifest
     return ActiveSet(
         manifest=offer.sha256,
         package=manifest.package,
         channel=manifest.channel,
         release=manifest.release,
-        profile=assignment.profile,
-        languages=held_languages(manifest, assignment.languages),
+        profile=want.profile,
+        languages=held_languages(manifest, want.languages),
         timezone=assignment.timezone,
         anchor=device.anchor,
         activated_at=now,
@@ -334,7 +491,10 @@ def _choose(offer: Offer, assignment: Assignment, device: Device, now: datetime)
 
 @dataclass(frozen=True, slots=True)
 class _Fetching:
-    """Making a set complete from whatever is in reach; `counted` are bytes by kind of source."""
+    """Making sets complete from whatever is in reach.
+
+    `counted` are bytes by kind of source, `asked` the SHA-256 of every file needed so far.
+    """
 
     wire: Wire
     reach: Reach
@@ -343,6 +503,7 @@ class _Fetching:
     reserve: int
     workers: int
     counted: dict[str, int] = field(default_factory=dict)
+    asked: set[str] = field(default_factory=set)
 
     def heal_from_stick(self) -> tuple[ManifestFile, ...]:
         """Copy what sets here miss and the stick, if there is one, has; whatever its age."""
@@ -365,6 +526,7 @@ class _Fetching:
 
         `coming` is the set they make, where it is a new one.
         """
+        self.asked.update(entry.sha256 for entry in files)
         held = held_blobs(self.store, files)
         if len(held) == len({entry.sha256 for entry in files}):
             return ()
@@ -412,37 +574,67 @@ def protected_blobs(data: DataDir) -> frozenset[str]:
     return frozenset(entry.sha256 for one in loaded if one is not None for entry in one.files)
 
 
-def _repair(data: DataDir, fetcher: _Fetching, active: Active | None) -> None:
-    """Fetch what the playing set misses, if anybody answers; its manifest was accepted once."""
-    loaded = load_set(data, active.current) if active else None
-    if loaded is None:
-        return
-    try:
-        fetcher.complete(loaded.files)
-    except KioskError:
-        return
+def _repair(data: DataDir, fetcher: _Fetching, slots: Iterable[Slot]) -> None:
+    """Fetch what playing sets miss, if anybody answers; their manifests were accepted once."""
+    for slot in slots:
+        loaded = load_set(data, slot.current) if slot.current else None
+        if loaded is None:
+            continue
+        try:
+            fetcher.complete(loaded.files)
+        except Cancelled:
+            raise
+        except KioskError:
+            return
 
 
-def _collect(data: DataDir, store: Store) -> None:
-    """Remove blobs, parts and manifests that neither the playing set nor the one before needs."""
+def _collect(data: DataDir, store: Store, offered: Set[str], asked: Set[str]) -> None:
+    """Remove blobs, parts and manifests that no slot needs and this sync did not ask for.
+
+    Only where something may have become superfluous: the sets named are others than last time.
+    """
     slots = read_slots(data)
     if not slots:
         return
-    remove(store, stored_blobs(store) - protected_blobs(data))
     named = {one.manifest for slot in slots.values() for one in slot.sets}
+    tags = sorted({one.tag for slot in slots.values() for one in slot.sets})
+    if load_state(data).get("collected") == tags:
+        return
+    remove(store, stored_blobs(store) - protected_blobs(data) - asked, keep_parts=asked)
     for path in data.sets.glob("*.json"):
-        if path != manifest_path(data, path.stem) or path.stem not in named:
+        if path != manifest_path(data, path.stem) or path.stem not in named | offered:
             path.unlink(missing_ok=True)
+    save_state(data, collected=tags)
+
+
+def error_class(error: KioskError) -> str:
+    """What kind of thing failed: `network`, `trust`, `disk`, `origin` or `device`."""
+    kinds: tuple[tuple[str, tuple[type[KioskError], ...]], ...] = (
+        ("network", (NoNetwork, ForeignAnswer)),
+        ("trust", (NotTrusted, Rollback, MetadataExpired, NewerFormat)),
+        ("disk", (DiskFull, DiskFailing, StoreDamaged)),
+        ("origin", (OriginTrouble, DamagedTransfer)),
+    )
+    return next((word for word, classes in kinds if isinstance(error, classes)), "device")
+
+
+def _note_known(data: DataDir, newest: ActiveSet) -> None:
+    """Keep which release is the newest this device has heard of, whatever becomes of it here."""
+    heard = {"package": newest.package, "release": newest.release}
+    if load_state(data).get("known") != heard:
+        save_state(data, known=heard)
 
 
 def _note(
     data: DataDir,
     now: datetime,
     outcome: str,
+    trigger: str,
     error: KioskError | None,
-    sources: Mapping[str, int] | None = None,
+    result: SyncResult | None = None,
 ) -> None:
     """Write down how the sync went; a disk that refuses this too has been reported already."""
+    message = str(error) if error else result.message if result else None
     try:
         save_state(
             data,
@@ -450,8 +642,10 @@ def _note(
                 "at": stamp(now),
                 "outcome": outcome,
                 "error_code": error.code if error else None,
-                "message": str(error) if error else None,
-                "sources": dict(sources or {}),
+                "error_class": error_class(error) if error else None,
+                "message": message,
+                "trigger": trigger,
+                "sources": dict(result.sources) if result else {},
             },
         )
     except OSError:

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from kiosk_client.activation import confirm, read_active
+from kiosk_client.activation import confirm, give_back, read_active, read_slots
+from kiosk_client.activator import serving
 from kiosk_client.errors import (
     DeviceRefused,
     DiskFull,
@@ -25,7 +26,7 @@ from kiosk_client.errors import (
     OriginTrouble,
     Rollback,
 )
-from kiosk_client.facts import device_facts
+from kiosk_client.facts import device_facts, load_state
 from kiosk_client.trust import load_accepted
 from package_format.canonical import canonical_json, sha256_hex
 from tests.kiosk.conftest import Kiosk
@@ -503,3 +504,149 @@ def test_a_disk_that_refuses_any_write_leaves_the_old_set_or_the_new(
         expected += 1
         assert kiosk.sync().release == expected
     assert number > 15
+
+
+def test_a_release_waits_while_somebody_serves_the_screen(kiosk: Kiosk, origin: Origin) -> None:
+    origin.publish()
+    kiosk.sync()
+    origin.publish(harbour(edition=2))
+    with serving(kiosk.data):
+        result = kiosk.sync()
+        assert (result.outcome, result.release, kiosk.release) == ("ready", 2, 1)
+        assert kiosk.sync().outcome == "ready"
+        origin.publish(harbour(edition=3))
+        assert kiosk.sync().release == 3
+    slot = read_slots(kiosk.data)["harbour/live"]
+    assert slot.next is not None
+    assert slot.next.release == 3
+    # Nobody serves any more: a person at the keyboard activates at once.
+    assert kiosk.sync().outcome == "activated"
+    assert kiosk.release == 3
+
+
+def test_what_waits_and_what_plays_are_both_kept_and_looked_after(
+    kiosk: Kiosk, origin: Origin
+) -> None:
+    origin.publish()
+    kiosk.sync()
+    playing = kiosk.blob("lang/en/shard-0.json")
+    origin.publish(harbour(edition=2))
+    with serving(kiosk.data):
+        kiosk.sync()
+        playing.unlink()
+        result = kiosk.sync()
+    assert result.outcome == "ready"
+    assert playing.exists()
+
+
+def test_a_first_release_plays_at_once_though_a_screen_is_served(
+    kiosk: Kiosk, origin: Origin
+) -> None:
+    origin.publish()
+    with serving(kiosk.data):
+        assert kiosk.sync().outcome == "activated"
+
+
+def test_a_release_that_was_given_back_is_not_taken_again_unless_somebody_says_so(
+    kiosk: Kiosk, origin: Origin
+) -> None:
+    for edition in (1, 2):
+        origin.publish(harbour(edition=edition))
+        kiosk.sync()
+    give_back(kiosk.data, "harbour/live", "page-errors", kiosk.now())
+    result = kiosk.sync(trigger="poll")
+    assert (result.outcome, result.release, kiosk.release) == ("unchanged", 1, 1)
+    assert result.message == "release 2 was given back (page-errors): publish another"
+    assert load_state(kiosk.data)["last_sync"]["message"] == result.message
+    assert kiosk.sync(trigger="order").outcome == "activated"
+    assert kiosk.release == 2
+    give_back(kiosk.data, "harbour/live", "page-errors", kiosk.now())
+    origin.publish(harbour(edition=3))
+    assert kiosk.sync(trigger="poll").release == 3
+
+
+def test_a_release_above_the_rollouts_limit_is_left(kiosk: Kiosk, origin: Origin) -> None:
+    assert origin.assignment is not None
+    # A device that plays nothing takes what there is.
+    origin.publish()
+    origin.assignment.update(release_limit=0, version=2)
+    assert kiosk.sync().outcome == "activated"
+    origin.publish(harbour(edition=2))
+    origin.assignment.update(release_limit=1, version=3)
+    kiosk.blob("lang/en/shard-0.json").unlink()
+    result = kiosk.sync()
+    assert (result.outcome, kiosk.release) == ("repaired", 1)
+    assert result.message is not None
+    assert "held back by the rollout" in result.message
+    origin.assignment.update(release_limit=2, version=4)
+    assert kiosk.sync().outcome == "activated"
+
+
+def test_a_rollout_that_is_held_takes_back_what_still_waited(kiosk: Kiosk, origin: Origin) -> None:
+    assert origin.assignment is not None
+    origin.publish()
+    kiosk.sync()
+    origin.publish(harbour(edition=2))
+    with serving(kiosk.data):
+        kiosk.sync()
+        origin.assignment.update(release_limit=1, version=2)
+        assert kiosk.sync().outcome == "unchanged"
+    assert read_slots(kiosk.data)["harbour/live"].next is None
+
+
+def test_a_package_of_the_programme_that_fails_keeps_no_other(kiosk: Kiosk, origin: Origin) -> None:
+    assert origin.assignment is not None
+    origin.publish()
+    kiosk.sync()
+    programme = [{"package": "noir", "from": "2090-01-01", "until": "2090-02-01"}]
+    origin.assignment.update(schedule={"programme": programme}, version=2)
+    origin.publish(harbour(edition=2))
+    result = kiosk.sync()
+    assert (result.outcome, kiosk.release) == ("activated", 2)
+    assert result.message is not None
+    assert result.message.startswith("noir/live: expected a live release of noir")
+    noted = load_state(kiosk.data)["last_sync"]
+    assert (noted["error_code"], noted["error_class"]) == ("origin-trouble", "origin")
+    origin.publish(package="noir")
+    assert kiosk.sync().trouble is None
+    assert {slot.key for slot in read_slots(kiosk.data).values() if slot.current} == {
+        "harbour/live",
+        "noir/live",
+    }
+
+
+def test_a_second_package_that_broke_off_is_not_fetched_again_from_the_start(
+    kiosk: Kiosk, origin: Origin
+) -> None:
+    assert origin.assignment is not None
+    origin.publish()
+    kiosk.sync()
+    programme = [{"package": "noir", "from": "2090-01-01", "until": "2090-02-01"}]
+    origin.assignment.update(schedule={"programme": programme}, version=2)
+    files = {
+        "media/a.webp": Content(noise(50_000, "a"), "image/webp"),
+        "media/b.webp": Content(noise(70_000, "b"), "image/webp"),
+    }
+    origin.publish(files, package="noir")
+    origin.publish(harbour(edition=2))
+    lost = sha256_hex(files["media/b.webp"].raw)
+    origin.attack(lost, "status", argument=404)
+    assert kiosk.sync().trouble is not None
+    origin.attacks.clear()
+    origin.forget_hits()
+    assert kiosk.sync().trouble is None
+    assert [hit.path.rpartition("/")[2] for hit in origin.asked("/blobs/")] == [lost]
+
+
+def test_a_sync_notes_what_started_it_and_what_kind_of_thing_failed(
+    kiosk: Kiosk, origin: Origin
+) -> None:
+    origin.publish()
+    kiosk.sync(trigger="poll")
+    noted = load_state(kiosk.data)["last_sync"]
+    assert (noted["trigger"], noted["error_class"]) == ("poll", None)
+    origin.refresh(days=-1)
+    with pytest.raises(MetadataExpired):
+        kiosk.sync(trigger="order")
+    noted = load_state(kiosk.data)["last_sync"]
+    assert (noted["trigger"], noted["error_class"]) == ("order", "trust")
