@@ -140,6 +140,28 @@ def sum_plays(
     ]
 
 
+def total_plays(
+    session: Session,
+    *,
+    since: date | None = None,
+    until: date | None = None,
+    device: str | None = None,
+    venue: str | None = None,
+    package: str | None = None,
+) -> dict[str, int]:
+    """All views and seconds, and of how many entries on how many devices."""
+    part = _rows(since, until, device, venue, package).order_by(None).subquery()
+    row = session.execute(
+        select(
+            func.coalesce(func.sum(part.c.views), 0).label("views"),
+            func.coalesce(func.sum(part.c.seconds), 0).label("seconds"),
+            func.count(part.c.entry.distinct()).label("entries"),
+            func.count(part.c.device.distinct()).label("devices"),
+        )
+    ).mappings()
+    return {name: int(value) for name, value in row.one().items()}
+
+
 def write_csv(rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
     """The counts as CSV (RFC 4180) with a line of names first, a piece at a time.
 

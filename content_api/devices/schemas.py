@@ -28,7 +28,8 @@ SLOTS = 60
 """A heartbeat names at most this many packages: an assignment's own and its programme's."""
 
 
-def _printable(value: str) -> None:
+def check_plain(value: str) -> None:
+    """A validator: text on one line, with something to see in it."""
     if not value.strip() or not value.isprintable():
         raise ValidationError("Expected text on one line.")
 
@@ -42,7 +43,8 @@ def _small(value: dict[str, Any]) -> None:
         raise ValidationError("Expected at most 4,000 bytes of JSON.")
 
 
-def _unique(value: list[Any]) -> None:
+def check_unique(value: list[Any]) -> None:
+    """A validator: each value once."""
     if len(set(value)) != len(value):
         raise ValidationError("Expected each value once.")
 
@@ -55,7 +57,8 @@ def _closed(value: list[str]) -> None:
     _in_schedule("closed", value)
 
 
-def _programme(value: list[dict[str, Any]]) -> None:
+def check_programme(value: list[dict[str, Any]]) -> None:
+    """A validator: rows of a schedule's programme."""
     _in_schedule("programme", value)
 
 
@@ -66,15 +69,16 @@ def _in_schedule(name: str, value: list[Any]) -> None:
         raise ValidationError(str(error)) from error
 
 
-def _settings(value: dict[str, Any]) -> None:
+def check_settings(value: dict[str, Any]) -> None:
+    """A validator: a small JSON object; what we know by name has its own form."""
     _small(value)
     problem = settings_problem(value)
     if problem:
         raise ValidationError(problem)
 
 
-NAME = validate.And(validate.Length(1, 200), _printable)
-LANGUAGES = validate.And(validate.Length(1, 100), _unique)
+NAME = validate.And(validate.Length(1, 200), check_plain)
+LANGUAGES = validate.And(validate.Length(1, 100), check_unique)
 
 
 class VenueSchema(AnswerSchema):
@@ -183,10 +187,12 @@ class DeviceChangeSchema(WireSchema):
     channel = fields.String(validate=validate.OneOf(CHANNELS))
     profile = fields.String(validate=validate.OneOf(PROFILES))
     languages = fields.List(fields.String(validate=check_tag), validate=LANGUAGES)
-    settings = fields.Dict(keys=fields.String(), validate=_settings)
-    programme = fields.List(fields.Dict(keys=fields.String()), allow_none=True, validate=_programme)
+    settings = fields.Dict(keys=fields.String(), validate=check_settings)
+    programme = fields.List(
+        fields.Dict(keys=fields.String()), allow_none=True, validate=check_programme
+    )
     group = fields.String(allow_none=True, validate=check_slug)
-    own = fields.List(fields.String(validate=validate.OneOf(INHERITED)), validate=_unique)
+    own = fields.List(fields.String(validate=validate.OneOf(INHERITED)), validate=check_unique)
 
 
 class NewDeviceSchema(WireSchema):
@@ -203,14 +209,35 @@ class NewDeviceSchema(WireSchema):
     channel = fields.String(validate=validate.OneOf(CHANNELS))
     profile = fields.String(validate=validate.OneOf(PROFILES))
     languages = fields.List(fields.String(validate=check_tag), validate=LANGUAGES)
-    programme = fields.List(fields.Dict(keys=fields.String()), validate=_programme)
-    settings = fields.Dict(keys=fields.String(), load_default=dict, validate=_settings)
+    programme = fields.List(fields.Dict(keys=fields.String()), validate=check_programme)
+    settings = fields.Dict(keys=fields.String(), load_default=dict, validate=check_settings)
 
     @validates_schema
     def _says_enough(self, found: dict[str, Any], **_: Any) -> None:
         missing = [name for name in ("package", "profile") if name not in found]
         if missing and "group" not in found:
             raise ValidationError({name: ["Missing data for required field."] for name in missing})
+
+
+class GroupChangeSchema(WireSchema):
+    """What may change of a group; null leaves a field to each device."""
+
+    name = fields.String(validate=NAME)
+    package = fields.String(allow_none=True, validate=check_slug)
+    channel = fields.String(allow_none=True, validate=validate.OneOf(CHANNELS))
+    profile = fields.String(allow_none=True, validate=validate.OneOf(PROFILES))
+    languages = fields.List(fields.String(validate=check_tag), allow_none=True, validate=LANGUAGES)
+    programme = fields.List(
+        fields.Dict(keys=fields.String()), allow_none=True, validate=check_programme
+    )
+    settings = fields.Dict(keys=fields.String(), validate=check_settings)
+
+
+class NewGroupSchema(GroupChangeSchema):
+    """A group of devices to add."""
+
+    id = fields.String(validate=check_slug)
+    name = fields.String(required=True, validate=NAME)
 
 
 class InvitationSchema(AnswerSchema):
@@ -224,8 +251,10 @@ class EnrolmentSchema(WireSchema):
     """A device that shows its code."""
 
     code = fields.String(required=True, validate=validate.Length(max=64))
-    client = fields.String(required=True, validate=validate.And(validate.Length(1, 64), _printable))
-    platform = fields.String(validate=validate.And(validate.Length(1, 200), _printable))
+    client = fields.String(
+        required=True, validate=validate.And(validate.Length(1, 64), check_plain)
+    )
+    platform = fields.String(validate=validate.And(validate.Length(1, 200), check_plain))
     name = fields.String(validate=NAME)
 
 
@@ -396,7 +425,9 @@ class HeartbeatSchema(_ReportSchema):
     """What a device reports about itself: plain facts."""
 
     at = fields.String(required=True, validate=validate.Length(max=40))
-    client = fields.String(required=True, validate=validate.And(validate.Length(1, 64), _printable))
+    client = fields.String(
+        required=True, validate=validate.And(validate.Length(1, 64), check_plain)
+    )
     active = fields.Nested(PlayingSchema, allow_none=True)
     complete = fields.Nested(PlayingSchema, allow_none=True)
     next = fields.Nested(PlayingSchema, allow_none=True)

@@ -106,21 +106,6 @@ def presence(
     return word if word in PRESENCES else "unknown"
 
 
-def trouble_of(report: Mapping[str, Any], assigned: str, now: datetime) -> str | None:
-    """How bad the facts of a report are that ask for somebody: `bad`, `warn` or None.
-
-    Silence is not among them: it grows without a report.
-    """
-    points = report_points(report, now)
-    active = report.get("active")
-    if not active:
-        points.append(Point("plays-nothing", "warn"))
-    elif active["package"] != assigned:
-        points.append(Point("plays-other", "warn"))
-    tone = tone_of(points)
-    return tone if tone in ("bad", "warn") else None
-
-
 def tone_of(points: Iterable[Point]) -> str:
     """The worst tone of some points."""
     return min((point.tone for point in points), key=TONES.index, default="neutral")

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from content_api.accounts.rules import Actor, allows
 from content_api.messages import gettext as _
 
+FLEET = ("/studio/devices/", "/studio/groups/", "/studio/plays/", "/studio/alerts/")
+"""Addresses of what lies under "Venues and devices" in the menu."""
+
 
 @dataclass(frozen=True, slots=True)
 class MenuItem:
@@ -34,7 +37,7 @@ def menu_for(actor: Actor | None, path: str) -> list[MenuItem]:
         (_("Audit trail"), "/studio/audit/", "history", "audit.read"),
     )
     allowed = [place for place in places if place[3] is None or allows(actor, place[3])]
-    if path.startswith("/studio/devices/"):
+    if path.startswith(FLEET):
         path = "/studio/venues/"
     # The desk's address begins every other one.
     within = [href for _t, href, _i, _a in allowed if path.startswith(href) and href != "/studio/"]

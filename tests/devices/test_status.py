@@ -14,7 +14,6 @@ from content_api.devices.status import (
     presence,
     standing,
     tone_of,
-    trouble_of,
 )
 
 NOW = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
@@ -254,19 +253,3 @@ def test_a_release_that_came_and_was_given_back_is_told_in_order() -> None:
 )
 def test_presence_is_one_of_four_words(values: tuple[Any, Any, Any], word: str) -> None:
     assert presence(*values, NOW) == word
-
-
-@pytest.mark.parametrize(
-    ("body", "assigned", "tone"),
-    [
-        (report(), "harbour", None),
-        (report(next=NEXT, probation=True, open=False), "harbour", None),
-        (report(), "noir", "warn"),
-        (report(active=None, complete=None), "harbour", "warn"),
-        (report(returned=RETURNED), "harbour", "bad"),
-    ],
-)
-def test_trouble_is_what_asks_for_somebody(
-    body: dict[str, Any], assigned: str, tone: str | None
-) -> None:
-    assert trouble_of(body, assigned, NOW) == tone

@@ -28,6 +28,8 @@ DEVICE = {
     "some_languages": "",
 }
 
+FAILING = {"free": 10**10, "reserve": 2**28, "verdict": "failing", "read_only": False}
+
 
 @pytest.fixture
 def keeper(studio: Studio) -> StudioClient:
@@ -68,6 +70,19 @@ def beat(studio: Studio, device_id: str, ago: timedelta = timedelta(0), **more: 
     with studio.write() as session:
         body = report(client="0.1.0", **more)
         service.note_heartbeat(session, device_id, body, utc_now() - ago)
+
+
+def names_of(page: Any) -> list[str]:
+    """The devices of a list, as shown."""
+    return [href.split("/")[3] for href in page.xpath("//table//tbody/tr/th/a[1]/@href")]
+
+
+def counts_of(page: Any) -> dict[str, int]:
+    """How many devices a page says are in each state."""
+    return {
+        link.xpath("string(span)"): int(link.xpath("string(strong)"))
+        for link in page.xpath("//nav[contains(@class, 'device-counts')]//a")
+    }
 
 
 def test_a_venue_and_a_device_are_added_and_enrolled(studio: Studio, keeper: StudioClient) -> None:
@@ -169,17 +184,97 @@ def test_a_revoked_device_is_shut_out(studio: Studio, keeper: StudioClient) -> N
 
 
 def test_problems_come_first(studio: Studio, keeper: StudioClient) -> None:
-    for name in ("a-good", "b-bad"):
+    for name in ("a-good", "b-bad", "c-late"):
         add_device(studio, name)
     beat(studio, "a-good")
-    beat(studio, "b-bad", clock={"trusted": False, "offset_seconds": None})
+    beat(studio, "b-bad", disk=FAILING)
     page = keeper.page("/studio/venues/")
-    assert page.xpath("//tbody/tr/th/a/@href") == [
-        "/studio/devices/b-bad/",
-        "/studio/devices/a-good/",
-    ]
-    assert "1 device needs a look" in page.text_content()
-    assert "Its clock cannot be believed" in page.text_content()
+    assert names_of(page) == ["b-bad", "c-late", "a-good"]
+    said = page.text_content()
+    assert "Its disk is failing" in said
+    assert "somebody should go and look" in said
+    assert counts_of(page) == {
+        **{"All": 3, "Need a look": 2, "Online": 2},
+        **{"Silent, expected to play": 0, "Overdue": 1, "Unknown": 0},
+    }
+
+
+def test_devices_are_found_by_venue_group_state_package_and_name(
+    studio: Studio, keeper: StudioClient
+) -> None:
+    with studio.write() as session:
+        service.create_venue(
+            session, SYSTEM, name="Lewarde", timezone="Europe/Paris", venue_id="lewarde"
+        )
+    add_device(studio, "wall-100", name="wall-100%")
+    for address in (
+        "?venue=tokyo",
+        "?state=overdue",
+        "?package=harbour",
+        "?words=L-100%25",
+        "?words=wall&state=overdue&venue=tokyo",
+    ):
+        assert names_of(keeper.page(f"/studio/venues/{address}")) == ["wall-100"], address
+    for address in (
+        "?venue=lewarde",
+        "?venue=no-such",
+        "?state=online",
+        "?group=no-such",
+        "?package=noir",
+        "?words=100_",
+    ):
+        page = keeper.page(f"/studio/venues/{address}")
+        assert names_of(page) == [], address
+        assert "No device fits" in page.text_content()
+
+
+def test_a_state_that_is_none_and_a_place_that_is_none_are_left_out(
+    studio: Studio, keeper: StudioClient
+) -> None:
+    add_device(studio)
+    for address in ("?state=sad", "?after=x", "?after=[1]", "?after=[1,2,3]", "?after=null"):
+        assert names_of(keeper.page(f"/studio/venues/{address}")) == ["wall"], address
+
+
+def test_many_devices_come_in_pages(studio: Studio, keeper: StudioClient) -> None:
+    with studio.write() as session:
+        for number in range(120):
+            session.add(
+                Device(
+                    id=f"d-{number:03}",
+                    name="Screen" if number % 2 else f"Screen {number:03}",
+                    venue="tokyo",
+                    package="harbour",
+                    profile="wall",
+                    languages=["ja"],
+                    enrolled_at=utc_now(),
+                    last_seen_at=utc_now() - timedelta(days=20 if number < 55 else 1),
+                )
+            )
+    for start in ("/studio/venues/", "/studio/venues/?words=screen", "/studio/venues/tokyo/"):
+        seen: list[str] = []
+        address = start
+        for _ in range(4):
+            page = keeper.page(address)
+            seen += page.xpath("//tbody/tr/th/a[1]/@href")
+            following = page.xpath("//a[@rel='next']/@href")
+            if not following:
+                break
+            address = following[0]
+        assert len(seen) == len(set(seen)) == 120, start
+        late = [int(href.split("-")[1].strip("/")) < 55 for href in seen]
+        assert late == sorted(late, reverse=True), start
+
+
+def test_venues_tell_how_their_devices_stand(studio: Studio, keeper: StudioClient) -> None:
+    empty = keeper.page("/studio/venues/")
+    assert "No device yet." in empty.text_content()
+    add_device(studio)
+    page = keeper.page("/studio/venues/?view=venues")
+    row = page.xpath("//tbody/tr")[0].text_content()
+    assert "Tokyo" in row
+    assert "1 device" in row
+    assert "1 needs a look" in row
 
 
 def test_a_device_says_since_when_it_plays_a_release(studio: Studio, keeper: StudioClient) -> None:

@@ -13,7 +13,7 @@ from content_api.database import session, utc_now
 from content_api.devices.service import list_devices, list_venues
 from content_api.messages import current_language
 from content_api.studio.desk import work
-from content_api.studio.devices.routes import shown_devices
+from content_api.studio.devices.shown import shown_devices
 from content_api.studio.formats import content_languages, reader_zone
 from content_api.studio.pages import Pages, render
 

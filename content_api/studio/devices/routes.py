@@ -2,65 +2,78 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import segno
 from flask import Response, request
-from marshmallow import Schema, ValidationError
-from sqlalchemy import select
 
 from content_api.accounts.access import current_actor
 from content_api.database import session, utc_now
 from content_api.devices import schemas, service
-from content_api.devices.models import Device, Venue
-from content_api.devices.status import (
-    TONES,
-    Change,
-    DeviceState,
-    changes,
-    moment_of,
-    standing,
-    tone_of,
+from content_api.devices.fleet import (
+    STATES,
+    Wanted,
+    count_by_venue,
+    count_devices,
+    find_devices,
+    find_venues,
+    group_names,
+    has_devices,
+    place_of,
 )
+from content_api.devices.models import Device, DeviceGroup, Venue
+from content_api.devices.status import Change, changes, presence, standing, tone_of
 from content_api.messages import gettext as _
 from content_api.packages.models import Package
 from content_api.problems import NotFound, PreconditionFailed
 from content_api.settings import current_settings
 from content_api.studio.account.forms import zone_options
+from content_api.studio.devices import groups, orders, plays, rollout
+from content_api.studio.devices.facts import facts_of
+from content_api.studio.devices.forms import (
+    load,
+    out_of_date,
+    settings_of_form,
+    settings_text,
+    version_of_form,
+)
+from content_api.studio.devices.orders import order_context
+from content_api.studio.devices.shown import (
+    PAGE,
+    asked_for,
+    fleet_tabs,
+    package_titles,
+    place_from,
+    place_text,
+    shown_devices,
+    state_of,
+)
 from content_api.studio.devices.words import (
     channel_names,
-    languages_words,
+    order_names,
     over,
+    own_words,
+    presence_words,
     profile_names,
     sentence,
     short_state,
+    state_names,
 )
-from content_api.studio.formats import content_languages, label_of
+from content_api.studio.formats import content_languages
 from content_api.studio.pages import Pages, redirect_to, render
 from package_format.layout import is_slug
 
 pages = Pages("devices", __name__, url_prefix="/studio")
 
 FLEET = 2000
-"""Devices and venues that one page shows at most."""
+"""Venues that one page shows at most."""
 
 HISTORY = 100
 """Changes that a device's page tells at most."""
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """A device as a row of a list."""
-
-    device: Device
-    tone: str
-    word: str
-    said: list[str]
 
 
 # -- Venues ----------------------------------------------------------------------------------
@@ -68,25 +81,51 @@ class Shown:
 
 @pages.get("/venues/")
 @pages.requires("venue.read")
-def list_venues() -> Response:
-    """Every venue with its devices, those in trouble first."""
-    venues = service.list_venues(session(), limit=FLEET)
-    shown = shown_devices(service.list_devices(session(), limit=FLEET), venues)
-    by_venue: dict[str, list[Shown]] = {venue.id: [] for venue in venues}
-    for row in shown:
-        by_venue[row.device.venue].append(row)
-    worst = {
-        key: min((TONES.index(row.tone) for row in rows), default=len(TONES))
-        for key, rows in by_venue.items()
-    }
+def fleet_page() -> Response:
+    """Every device with how it stands, those in trouble first; or every venue."""
+    if request.args.get("view") == "venues" or not has_devices(session()):
+        return _venues_page()
+    now = utc_now()
+    wanted = _wanted()
+    after = place_from(request.args.get("after", ""))
+    rows = find_devices(session(), wanted, now, after=after, limit=PAGE + 1)
+    page = rows[:PAGE]
+    venues = find_venues(session())
+    asked = {name: value for name, value in asdict(wanted).items() if value}
     return render(
-        "devices/venues.html",
-        venues=sorted(venues, key=lambda venue: (worst[venue.id], venue.name)),
-        by_venue=by_venue,
-        trouble=[row for row in shown if row.tone in ("bad", "warn")],
-        total=len(shown),
-        packages=_package_titles(),
+        "devices/fleet.html",
+        tabs=fleet_tabs("devices"),
+        shown=shown_devices(page, venues.values()),
+        counts=count_devices(session(), wanted, now),
+        wanted=wanted,
+        asked=asked,
+        state_names=state_names(),
+        venues=venues,
+        groups=group_names(session()),
+        packages=package_titles(),
+        next_place=place_text(place_of(page[-1], now)) if len(rows) > PAGE else None,
+        is_first=after is None,
     )
+
+
+def _venues_page() -> Response:
+    now = utc_now()
+    venues = find_venues(session())
+    counts = count_by_venue(session(), now)
+    worst = sorted(
+        venues.values(),
+        key=lambda venue: -counts[venue.id].by_state["trouble"] if venue.id in counts else 0,
+    )
+    return render(
+        "devices/venues.html", tabs=fleet_tabs("venues"), venues=worst[:FLEET], counts=counts
+    )
+
+
+def _wanted() -> Wanted:
+    given = {name: asked_for(name) for name in Wanted.__slots__}
+    if given["state"] not in STATES:
+        given["state"] = ""
+    return Wanted(**given)
 
 
 @pages.get("/venues/new")
@@ -101,7 +140,7 @@ def new_venue() -> Response:
 def create_venue() -> Response:
     """Add a venue."""
     given = {name: request.form.get(name, "").strip() for name in ("name", "timezone")}
-    values, errors = _load(schemas.NewVenueSchema(), given)
+    values, errors = load(schemas.NewVenueSchema(), given)
     if errors:
         return _venue_form(422, values=given, errors=errors)
     venue = service.create_venue(
@@ -123,7 +162,7 @@ def change_venue(venue_id: str) -> Response:
     """Change a venue's name or time zone."""
     venue = service.get_venue(session(), venue_id)
     given = {name: request.form.get(name, "").strip() for name in ("name", "timezone")}
-    values, errors = _load(schemas.VenueChangeSchema(), given)
+    values, errors = load(schemas.VenueChangeSchema(), given)
     if errors:
         return _venue_page(venue, 422, values=given, errors=errors)
     changed = {name: value for name, value in values.items() if getattr(venue, name) != value}
@@ -149,7 +188,7 @@ def create_device(venue_id: str) -> Response:
     """Add a device to a venue and show a code that enrols it, once."""
     venue = service.get_venue(session(), venue_id)
     given = _given(venue.id)
-    values, errors = _load(schemas.NewDeviceSchema(), given)
+    values, errors = load(schemas.NewDeviceSchema(), given)
     if not errors and "languages" not in values and not _knows_package(values["package"]):
         errors = {"package": _("Choose one of the list.")}
     if errors:
@@ -171,19 +210,20 @@ def change_device(device_id: str) -> Response:
     """Change what a device is told, its name or its venue."""
     device = service.get_device(session(), device_id)
     given = _given(request.form.get("venue", device.venue))
-    version = request.form.get("version", "")
-    values, errors = _load(schemas.DeviceChangeSchema(), given)
+    given["group"] = request.form.get("group", device.group or "") or None
+    version = version_of_form()
+    values, errors = load(schemas.DeviceChangeSchema(), given)
     if not errors and not request.form.get("some_languages"):
         package = session().get(Package, values["package"])
         if package is not None:
             values["languages"] = list(package.body["languages"])
-    if not errors and not version.isdecimal():
-        errors = {"name": _("This page is out of date. Reload it and try again.")}
+    if not errors and version is None:
+        errors = {"form": out_of_date()}
     if not errors:
         try:
             with session().begin_nested():
                 service.change_device(
-                    session(), current_actor(), device.id, values, expected=int(version)
+                    session(), current_actor(), device.id, values, expected=version
                 )
         except PreconditionFailed:
             stale = _("Somebody else changed this device meanwhile. Compare, then save again.")
@@ -194,6 +234,16 @@ def change_device(device_id: str) -> Response:
         return _device_page(device, 422, values=given, errors=errors)
     return redirect_to(
         f"/studio/devices/{device.id}/", _("Saved. The device takes it at its next update.")
+    )
+
+
+@pages.post("/devices/<device_id>/follow")
+@pages.requires("device.write")
+def follow_group(device_id: str) -> Response:
+    """Take from the group again what the device says itself."""
+    service.change_device(session(), current_actor(), device_id, {"own": []})
+    return redirect_to(
+        f"/studio/devices/{device_id}/", _("It takes everything from its group again.")
     )
 
 
@@ -254,17 +304,26 @@ def _venue_page(
     values: Mapping[str, str] | None = None,
     errors: Mapping[str, str] | None = None,
 ) -> Response:
-    devices = service.list_devices(session(), venue=venue.id, limit=FLEET)
+    now = utc_now()
+    wanted = Wanted(venue=venue.id)
+    after = place_from(request.args.get("after", ""))
+    rows = find_devices(session(), wanted, now, after=after, limit=PAGE + 1)
+    page = rows[:PAGE]
     return render(
         "devices/venue.html",
         status,
         venue=venue,
-        shown=shown_devices(devices, [venue]),
+        shown=shown_devices(page, [venue]),
+        counts=count_devices(session(), wanted, now),
+        state_names=state_names(),
+        order_names=order_names(),
         values=values or {"name": venue.name, "timezone": venue.timezone},
         errors=errors or {},
         zones=zone_options(),
-        packages=_package_titles(),
-        local_now=utc_now().astimezone(ZoneInfo(venue.timezone)),
+        packages=package_titles(),
+        local_now=now.astimezone(ZoneInfo(venue.timezone)),
+        next_place=place_text(place_of(page[-1], now)) if len(rows) > PAGE else None,
+        is_first=after is None,
     )
 
 
@@ -275,7 +334,7 @@ def _device_form(
     values: Mapping[str, Any] | None = None,
     errors: Mapping[str, str] | None = None,
 ) -> Response:
-    packages = _package_titles()
+    packages = package_titles()
     given = values or {
         "name": "",
         "package": next(iter(packages), ""),
@@ -305,11 +364,12 @@ def _device_page(
     now = utc_now()
     codes = service.open_codes(session(), [device.id], now)
     live = service.live_releases(session())
-    points = standing(_state(device, live, codes), now)
-    packages = _package_titles()
+    points = standing(state_of(device, live, codes), now)
+    packages = package_titles()
     given = values or {
         "venue": device.venue,
         "name": device.name,
+        "group": device.group or "",
         "package": device.package,
         "channel": device.channel,
         "profile": device.profile,
@@ -332,9 +392,13 @@ def _device_page(
         errors=errors or {},
         invitation=invitation,
         history=_history(device, now, zone),
-        report=device.last_heartbeat or {},
-        verified_at=moment_of((device.last_heartbeat or {}).get("last_full_verify_at")),
-        languages_said=languages_words(device.languages),
+        facts=facts_of(device, now, zone),
+        known=presence(device.enrolled_at, device.last_seen_at, device.revoked_at, now),
+        presence_words=presence_words,
+        group=session().get(DeviceGroup, device.group) if device.group else None,
+        own=own_words(device.own or ()),
+        groups=group_names(session()),
+        **order_context(device),
         package_title=packages.get(device.package, device.package),
         local_zone=zone,
         **_choices(packages, given),
@@ -346,7 +410,6 @@ def _choices(packages: Mapping[str, str], given: Mapping[str, Any]) -> dict[str,
     known = dict(packages)
     if slug and slug not in known:
         known[slug] = slug
-    settings = given.get("settings") or {}
     return {
         "package_options": list(known.items()),
         "packages": known,
@@ -354,11 +417,7 @@ def _choices(packages: Mapping[str, str], given: Mapping[str, Any]) -> dict[str,
         "profiles": profile_names(),
         "language_tags": list(content_languages()),
         "chosen_languages": given.get("languages") or [],
-        "settings_text": settings
-        if isinstance(settings, str)
-        else json.dumps(settings, ensure_ascii=False, indent=2)
-        if settings
-        else "",
+        "settings_text": settings_text(given.get("settings")),
     }
 
 
@@ -370,57 +429,8 @@ def _given(venue: str) -> dict[str, Any]:
     given["venue"] = venue
     if form.get("some_languages"):
         given["languages"] = form.getlist("languages")
-    text = form.get("settings", "").strip()
-    try:
-        given["settings"] = json.loads(text) if text else {}
-    except ValueError:
-        given["settings"] = text
+    given["settings"] = settings_of_form()
     return given
-
-
-def _load(schema: Schema, given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
-    """What a schema of the API makes of a form, and what to say beside each field."""
-    try:
-        return schema.load(given), {}
-    except ValidationError as error:
-        said = {
-            "name": _("Give a name of up to 200 characters, on one line."),
-            "languages": _("Choose at least one language."),
-            "settings": _("This is not a JSON object, or it is too large."),
-        }
-        wrong = error.messages_dict
-        return {}, {name: said.get(name, _("Choose one of the list.")) for name in wrong}
-
-
-def shown_devices(devices: list[Device], venues: Iterable[Venue]) -> list[Shown]:
-    """Devices with how they stand, the worst first."""
-    now = utc_now()
-    zones = {venue.id: ZoneInfo(venue.timezone) for venue in venues}
-    live = service.live_releases(session())
-    waiting = [device.id for device in devices if device.enrolled_at is None]
-    codes = service.open_codes(session(), waiting, now) if waiting else {}
-    rows = []
-    for device in devices:
-        points = standing(_state(device, live, codes), now)
-        said = [sentence(point, now, zones[device.venue]) for point in points]
-        rows.append(Shown(device, tone_of(points), short_state(points), said))
-    return sorted(rows, key=lambda row: (TONES.index(row.tone), row.device.name))
-
-
-def _state(
-    device: Device, live: Mapping[tuple[str, str], int], codes: Mapping[str, datetime]
-) -> DeviceState:
-    return DeviceState(
-        package=device.package,
-        channel=device.channel,
-        enrolled_at=device.enrolled_at,
-        last_seen_at=device.last_seen_at,
-        revoked_at=device.revoked_at,
-        playing_since=device.playing_since,
-        report=device.last_heartbeat,
-        live_release=live.get((device.package, device.channel)),
-        code_until=codes.get(device.id),
-    )
 
 
 def _history(
@@ -436,10 +446,8 @@ def _told(change: Change, now: datetime, zone: ZoneInfo) -> list[tuple[str, str]
     return came + [("good", over(point)) for point in change.went]
 
 
-def _package_titles() -> dict[str, str]:
-    rows = session().execute(select(Package.slug, Package.body).order_by(Package.slug))
-    return {slug: label_of(body.get("title"), slug) for slug, body in rows}
-
-
 def _knows_package(slug: str) -> bool:
     return is_slug(slug) and session().get(Package, slug) is not None
+
+
+all_pages = [pages, groups.pages, orders.pages, plays.pages, rollout.pages]

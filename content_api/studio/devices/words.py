@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -91,6 +91,48 @@ def presence_words(word: str) -> str:
     }[word]
 
 
+def state_names() -> dict[str, str]:
+    """What devices can be filtered by (`fleet.STATES`), in the order of need."""
+    return {
+        "trouble": _("Need a look"),
+        "online": _("Online"),
+        "silent": _("Silent, expected to play"),
+        "overdue": _("Overdue"),
+        "unknown": _("Unknown"),
+    }
+
+
+def order_names() -> dict[str, tuple[str, str]]:
+    """What can be asked of a device (`ORDER_KINDS`): a name, and what it does there."""
+    return {
+        "sync": (_("Update now"), _("It looks for something new at once.")),
+        "screenshot": (_("Take a picture of the screen"), _("It sends what it shows now.")),
+        "restart-player": (_("Restart the page"), _("The screen loads its page again.")),
+        "verify": (
+            _("Check every byte"),
+            _("It reads all it holds, and fetches again what is damaged. It takes a while."),
+        ),
+        "reload-settings": (_("Take new settings"), _("It asks for its settings at once.")),
+        "restart-agent": (
+            _("Restart the program"),
+            _("The program on the device starts again; the screen may blink."),
+        ),
+    }
+
+
+def order_state(state: str, message: str | None) -> tuple[str, str, str]:
+    """How an order stands: words, tone and icon."""
+    if state == "expired" and message == "taken back":
+        return pgettext("order", "taken back"), "neutral", "undo"
+    return {
+        "queued": (pgettext("order", "waits for the device"), "info", "clock"),
+        "taken": (pgettext("order", "at work"), "info", "play"),
+        "done": (pgettext("order", "done"), "good", "check"),
+        "failed": (pgettext("order", "failed"), "bad", "warning"),
+        "expired": (pgettext("order", "never taken"), "warn", "warning"),
+    }.get(state, (state, "neutral", "info"))
+
+
 def reason_words(reason: str) -> str:
     """Why a device went back to the release before."""
     said = {
@@ -105,6 +147,18 @@ def reason_words(reason: str) -> str:
 def languages_words(tags: list[str]) -> str:
     """Languages by name, joined."""
     return listed(formats.language_name(tag) for tag in tags)
+
+
+def own_words(fields: Iterable[str]) -> str:
+    """What of an assignment a device says itself, joined; empty when nothing."""
+    names = {
+        "package": _("its package"),
+        "channel": _("its channel"),
+        "profile": _("its kind of screen"),
+        "languages": _("its languages"),
+        "programme": _("its programme"),
+    }
+    return listed(names.get(field, field) for field in fields)
 
 
 def profile_names() -> dict[str, tuple[str, str]]:

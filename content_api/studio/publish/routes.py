@@ -22,6 +22,7 @@ from sqlalchemy import select
 
 from content_api.accounts.access import current_actor
 from content_api.accounts.models import User
+from content_api.accounts.rules import allows
 from content_api.content.types import content_types
 from content_api.database import engine, session, utc_now
 from content_api.messages import gettext as _
@@ -550,11 +551,14 @@ def _head(package: Package) -> dict[str, Any]:
 def package_tabs(slug: str, current: str) -> list[tuple[str, str, bool]]:
     """The views of one package."""
     base = f"/studio/packages/{slug}"
-    return [
+    tabs = [
         (_("Contents"), f"{base}/", current == "contents"),
         (_("Publish"), f"{base}/publish", current == "publish"),
         (_("Preview"), f"{base}/preview", current == "preview"),
     ]
+    if allows(current_actor(), "device.read"):
+        tabs.insert(2, (_("Rollout"), f"{base}/rollout", current == "rollout"))
+    return tabs
 
 
 def _zone_name(zone: ZoneInfo) -> str:
