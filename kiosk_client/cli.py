@@ -264,9 +264,22 @@ def status_lines(facts: dict[str, Any]) -> list[str]:
     lines = [f"Device     {facts['device']['name']} of {facts['device']['server']}"]
     if active:
         whole = "whole" if facts["complete"] else f"{facts['missing_bytes']} bytes missing"
-        lines.append(f"Playing    {active['package']} release {active['release']}, {whole}")
+        trial = ", on probation" if facts.get("probation") else ""
+        lines.append(f"Playing    {active['package']} release {active['release']}, {whole}{trial}")
     else:
         lines.append("Playing    nothing yet")
+    main = active["package"] if active else None
+    for slot in facts.get("slots", ()):
+        if slot["package"] != main and slot["release"]:
+            whole = "whole" if slot["complete"] else "bytes missing"
+            lines.append(f"Also here  {slot['package']} release {slot['release']}, {whole}")
+    if waiting := facts.get("next"):
+        lines.append(f"Next       {waiting['package']} release {waiting['release']}, complete")
+    if back := facts.get("returned"):
+        lines.append(
+            f"Went back  from {back['package']} release {back['release']} "
+            f"at {back['at']} ({back['reason']})"
+        )
     if facts["stale_days"] is not None:
         lines.append(f"Signed     {facts['stale_days']} days ago")
     if last:
@@ -277,8 +290,10 @@ def status_lines(facts: dict[str, Any]) -> list[str]:
     lines.append(f"Verified   {facts['last_full_verify_at'] or 'never in full'}")
     if not facts["clock"]["trusted"]:
         lines.append(f"Clock      wrong: it must be {facts['clock']['floor']} or later")
-    free = facts["disk"]["free"] / 1_000_000
-    lines.append(f"Disk       {free:.0f} MB free")
+    if disk := facts["disk"]:
+        lines.append(f"Disk       {disk['free'] / 1_000_000:.0f} MB free, {disk['verdict']}")
+    if facts.get("queued"):
+        lines.append(f"Reports    {facts['queued']} wait for the network")
     lines.extend(f"Fault      {fault['code']}: {fault['message']}" for fault in facts["faults"])
     return lines
 

@@ -6,18 +6,47 @@ something was once written. Imports neither python-tuf nor an HTTP library.
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Mapping
+import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from kiosk_client import __version__
-from kiosk_client.activation import LoadedSet, load_set, read_active
-from kiosk_client.config import RESERVE, DataDir
+from kiosk_client.activation import (
+    ActiveSet,
+    LoadedSet,
+    Slot,
+    load_set,
+    main_slot,
+    read_slots,
+)
+from kiosk_client.clock import last_ntp
+from kiosk_client.config import DataDir
 from kiosk_client.durable import read_json, write_json
-from kiosk_client.errors import KioskError
+from kiosk_client.errors import KioskError, from_os_error
+from kiosk_client.health import Disk, DiskWatch
 from kiosk_client.store import Store, is_proven
+
+NTP_FRESH = timedelta(days=1)
+"""A clock that a time server confirmed no longer ago runs by it."""
+
+_CLASSES = {
+    "no-network": "network",
+    "foreign-answer": "network",
+    "damaged-transfer": "network",
+    "not-trusted": "trust",
+    "rollback-refused": "trust",
+    "metadata-expired": "trust",
+    "disk-full": "disk",
+    "disk-failing": "disk",
+    "store-damaged": "disk",
+    "origin-trouble": "origin",
+    "newer-format": "origin",
+}
+"""Where to look for the cause of an error code; all others are the device's own."""
+
+_SYNC_FIELDS = ("at", "outcome", "error_code", "trigger", "sources")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,81 +65,187 @@ def completeness(store: Store, loaded: LoadedSet) -> Completeness:
     return Completeness(len(sizes), len(missing), sum(missing.values()))
 
 
-def device_facts(data: DataDir, now: datetime) -> dict[str, Any]:
-    """The facts as the heartbeat carries them (JSON values; sizes in bytes, times UTC)."""
-    faults: list[dict[str, str]] = []
-    state = load_state(data)
-    active = read_active(data)
-    loaded = None
-    if active is not None:
+def device_facts(data: DataDir, now: datetime, *, disk: Disk | None = None) -> dict[str, Any]:
+    """The facts as `status` shows them (JSON values; sizes in bytes, times UTC).
+
+    `disk` is the disk as judged; without it, it is looked at here. A disk that
+    cannot be read is one of the facts and no error.
+    """
+    told: list[KioskError] = []
+
+    def read(what: Callable[[], Any], otherwise: Any = None) -> Any:
         try:
-            loaded = load_set(data, active.current)
+            return what()
+        except OSError as error:
+            told.append(from_os_error(error))
         except KioskError as error:
-            faults.append({"code": error.code, "message": str(error)})
-        if loaded is None:
-            faults.append(
-                {
-                    "code": "manifest-lost",
-                    "message": "expected the playing set's manifest, got none",
-                }
-            )
-    found = completeness(Store(data.root), loaded) if loaded else None
+            told.append(error)
+        return otherwise
+
+    faults: list[dict[str, str]] = []
+    state = read(lambda: load_state(data), {})
+    slots: Mapping[str, Slot] = read(lambda: read_slots(data), {})
+    main = main_slot(slots)
+    active = main.current if main else None
+    loaded = read(lambda: load_set(data, active)) if active else None
+    if active is not None and loaded is None:
+        faults.append(_fault("manifest-lost", "expected the playing set's manifest, got none"))
+    store = Store(data.root)
+    found = completeness(store, loaded) if loaded else None
     if found and found.missing:
         faults.append(
-            {
-                "code": "store-damaged",
-                "message": f"{found.missing} of {found.files} files are missing or were changed",
-            }
+            _fault(
+                "store-damaged",
+                f"{found.missing} of {found.files} files are missing or were changed",
+            )
         )
-    disk = shutil.disk_usage(data.root)
-    if disk.free < RESERVE:
-        faults.append({"code": "disk-full", "message": "less is free than the system's reserve"})
-    last_sync = state.get("last_sync")
-    trusted, floor = clock(data, now)
-    return {
+    if disk is None:
+        disk = read(lambda: DiskWatch(data.root).look(now))
+    if disk is not None and disk.verdict != "ok":
+        faults.append(_fault(f"disk-{disk.verdict}", disk.reason))
+    faults.extend(read(lambda: _scrub_faults(data), ()))
+    trusted, floor = read(lambda: clock(data, now), (True, None))
+    confirmed = read(lambda: last_ntp(data))
+    facts = {
         "at": stamp(now),
         "client": __version__,
-        "active": {
-            "package": active.current.package,
-            "release": active.current.release,
-            "manifest_sha256": active.current.manifest,
-        }
-        if active
-        else None,
+        "active": _named(active),
         "complete": found is not None and not found.missing,
         "missing_bytes": found.missing_bytes if found else 0,
-        "last_sync": last_sync,
+        "known": state.get("known"),
+        "next": _named(main.next) if main else None,
+        "slots": [_slot(data, store, slot, read) for slot in slots.values()],
+        "probation": main is not None and main.probation is not None,
+        "returned": _returned(main),
+        "last_sync": _last_sync(state.get("last_sync")),
         "last_full_verify_at": state.get("last_full_verify_at"),
+        "last_ntp_at": stamp(confirmed) if confirmed else None,
+        "timestamp_expires_at": read(lambda: timestamp_expiry(data)),
         "clock": {
             "trusted": trusted,
             "offset_seconds": state.get("clock_offset_seconds"),
             "floor": stamp(floor) if floor else None,
+            "source": clock_source(now, trusted=trusted, confirmed=confirmed),
         },
-        "disk": {"free": disk.free, "reserve": RESERVE},
-        "faults": faults,
+        "disk": disk.to_json() if disk else None,
+        "queued": read(lambda: _count(read_json(data.queue)), 0),
     }
+    # One refusal of the disk is met many times over: each code is said once.
+    known = {fault["code"] for fault in faults}
+    for error in told:
+        if error.code not in known:
+            known.add(error.code)
+            faults.append(_fault(error.code, str(error)))
+    facts["faults"] = faults
+    return facts
 
 
 def heartbeat_facts(
-    data: DataDir, now: datetime, coming: Mapping[str, Any] | None = None
+    data: DataDir,
+    now: datetime,
+    coming: Mapping[str, Any] | None = None,
+    *,
+    disk: Disk | None = None,
+    more: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The facts the device API takes: `device_facts` without what only a person here needs.
 
-    `coming` is the release being fetched, if one is.
+    `coming` is the release being fetched, if one is; `more` what only a running
+    agent knows (`shell`, `open`).
     """
-    found = device_facts(data, now)
+    found = device_facts(data, now, disk=disk)
     if coming is not None:
         found["coming"] = dict(coming)
     found["complete"] = found["active"] if found["complete"] else None
-    found["clock"] = {key: found["clock"][key] for key in ("trusted", "offset_seconds")}
+    del found["clock"]["floor"]
     if found["last_sync"]:
-        found["last_sync"] = {
-            key: found["last_sync"][key] for key in ("at", "outcome", "error_code")
-        }
+        found["last_sync"].pop("message", None)
     found["faults"] = [
         {"code": fault["code"], "message": fault["message"][:500]} for fault in found["faults"]
     ]
+    return {**found, **(more or {})}
+
+
+def error_class(code: str | None) -> str | None:
+    """Where to look for the cause of an error code; None when there was none."""
+    return _CLASSES.get(code, "device") if code else None
+
+
+def clock_source(now: datetime, *, trusted: bool, confirmed: datetime | None) -> str:
+    """What the time of this device rests on: `ntp`, its own `clock`, or the `floor`."""
+    if not trusted:
+        return "floor"
+    fresh = confirmed is not None and now - confirmed < NTP_FRESH
+    return "ntp" if fresh else "clock"
+
+
+def timestamp_expiry(data: DataDir) -> str | None:
+    """When the newest signature accepted ends, as signed; None when there is none."""
+    try:
+        found = json.loads((data.metadata / "timestamp.json").read_bytes())["signed"]["expires"]
+        return stamp(datetime.fromisoformat(found))
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _named(chosen: ActiveSet | None) -> dict[str, Any] | None:
+    if chosen is None:
+        return None
+    return {
+        "package": chosen.package,
+        "release": chosen.release,
+        "manifest_sha256": chosen.manifest,
+    }
+
+
+def _slot(
+    data: DataDir, store: Store, slot: Slot, read: Callable[[Callable[[], Any]], Any]
+) -> dict[str, Any]:
+    current = slot.current
+    loaded = read(lambda: load_set(data, current)) if current else None
+    return {
+        "package": slot.package,
+        "channel": slot.channel,
+        "release": current.release if current else None,
+        "complete": loaded is not None and not completeness(store, loaded).missing,
+        "next_release": slot.next.release if slot.next else None,
+    }
+
+
+def _returned(slot: Slot | None) -> dict[str, Any] | None:
+    if slot is None or slot.returned is None:
+        return None
+    returned = slot.returned
+    return {
+        "package": slot.package,
+        "release": returned.release,
+        "reason": returned.reason,
+        "at": stamp(returned.at),
+    }
+
+
+def _last_sync(last: Any) -> dict[str, Any] | None:
+    if not isinstance(last, dict):
+        return None
+    found = {key: last[key] for key in _SYNC_FIELDS if last.get(key) is not None}
+    found.setdefault("error_code", None)
+    found["error_class"] = error_class(found["error_code"])
+    found["message"] = last.get("message")
     return found
+
+
+def _scrub_faults(data: DataDir) -> list[dict[str, str]]:
+    found = read_json(data.root / "scrub.json")
+    resting = found.get("resting") if isinstance(found, dict) else None
+    return [_fault("store-damaged", str(resting))] if resting else []
+
+
+def _fault(code: str, message: str) -> dict[str, str]:
+    return {"code": code, "message": message}
+
+
+def _count(listed: Any) -> int:
+    return len(listed) if isinstance(listed, list) else 0
 
 
 def clock(data: DataDir, now: datetime) -> tuple[bool, datetime | None]:

@@ -190,7 +190,7 @@ def test_a_data_directory_that_takes_no_writes_is_told() -> None:
 def test_wrong_usage_is_exit_code_two(run: Run) -> None:
     assert run("enrol", "http://127.0.0.1/").returncode == 2
     assert run("serve", "--port", "99999").returncode == 2
-    assert run("export", "/tmp").returncode == 2
+    assert run("paint", "/tmp").returncode == 2
 
 
 def test_the_data_directory_may_be_named_after_the_command(
@@ -316,11 +316,48 @@ def test_status_says_in_words_what_is_wrong() -> None:
             },
             "last_full_verify_at": None,
             "clock": {"trusted": False, "floor": "2026-11-24T00:00:00Z"},
-            "disk": {"free": 10**9, "reserve": 1},
-            "faults": [{"code": "disk-full", "message": "less is free"}],
+            "disk": {"free": 10**9, "reserve": 1, "verdict": "failing"},
+            "queued": 3,
+            "faults": [{"code": "disk-failing", "message": "replace it"}],
         }
     )
     assert "Playing    nothing yet" in lines
     assert "Last sync  2026-11-24T06:00:00Z failed (no-network: check the network)" in lines
     assert "Clock      wrong: it must be 2026-11-24T00:00:00Z or later" in lines
-    assert "Fault      disk-full: less is free" in lines
+    assert "Disk       1000 MB free, failing" in lines
+    assert "Reports    3 wait for the network" in lines
+    assert "Fault      disk-failing: replace it" in lines
+
+
+def test_status_says_in_words_what_waits_and_what_came_back() -> None:
+    lines = status_lines(
+        {
+            "device": {"name": "Quay", "server": "https://content.example.org/"},
+            "active": {"package": "harbour", "release": 14},
+            "complete": True,
+            "probation": True,
+            "next": {"package": "harbour", "release": 15},
+            "slots": [
+                {"package": "harbour", "release": 14, "complete": True, "next_release": 15},
+                {"package": "noir", "release": 3, "complete": False, "next_release": None},
+            ],
+            "returned": {
+                "package": "harbour",
+                "release": 13,
+                "reason": "crashes",
+                "at": "2026-11-24T06:00:00Z",
+            },
+            "stale_days": 0,
+            "last_sync": None,
+            "last_full_verify_at": None,
+            "clock": {"trusted": True},
+            "disk": None,
+            "faults": [],
+        }
+    )
+    assert lines[1:5] == [
+        "Playing    harbour release 14, whole, on probation",
+        "Also here  noir release 3, bytes missing",
+        "Next       harbour release 15, complete",
+        "Went back  from harbour release 13 at 2026-11-24T06:00:00Z (crashes)",
+    ]
