@@ -408,6 +408,35 @@ def test_entries_sections_languages_and_words_are_added(
 
 
 @pytest.mark.usefixtures("fresh")
+def test_an_entry_is_given_its_days_and_loses_them_again(
+    live: Live, emma: Person, windows: Windows
+) -> None:
+    page = windows.open(live, emma, PAGE)
+    page.locator('[data-key="places/crane"]').click()
+    page.get_by_label("From", exact=True).fill("2026-12-01")
+    page.get_by_label("To the end of").fill("2026-11-30")
+    page.get_by_label("To the end of").press("Tab")
+    assert page.locator("[data-shown-error]").text_content() == "The last day is before the first."
+    assert axe_faults(page) == []
+    page.get_by_label("To the end of").fill("2027-01-31")
+    page.get_by_label("To the end of").press("Tab")
+    assert page.locator("[data-shown-error]").is_hidden()
+    # Another entry has no days, and does not take those typed here.
+    page.locator('[data-key="places/quay"]').click()
+    assert page.get_by_label("From", exact=True).input_value() == ""
+    save(page)
+    assert stored(live)[1]["shown"] == {"crane": {"from": "2026-12-01", "until": "2027-01-31"}}
+    page.locator('[data-key="places/crane"]').click()
+    assert page.get_by_label("To the end of").input_value() == "2027-01-31"
+    for name in ("From", "To the end of"):
+        page.get_by_label(name, exact=True).fill("")
+    save(page)
+    page.locator("[data-state=saved]").wait_for()
+    assert "shown" not in stored(live)[1]
+    assert windows.faults == []
+
+
+@pytest.mark.usefixtures("fresh")
 def test_what_is_not_saved_is_here_again_after_a_crash(
     live: Live, emma: Person, windows: Windows
 ) -> None:

@@ -256,6 +256,7 @@ def _mistake(error: Mapping[str, Any]) -> str:
         "timezone": _("Time zone"),
         "map": _("Map"),
         "sections": _("Contents"),
+        "shown": _("Days on which displays show it"),
     }
     return _("%(part)s: look at what was entered there.", part=names.get(step, step))
 

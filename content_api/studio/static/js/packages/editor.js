@@ -298,20 +298,22 @@ class Editor {
     const kinds = /** @type {Record<string, string>} */ ({
       title: _('Title'), summary: _('Summary'), credits: _('Credits'), languages: _('Languages'), default_language: _('First language'),
       profiles: _('Kinds of display'), theme: _('Look'), settings: _('Idle times'), timezone: _('Time zone'), map: _('Map'),
-      tree: _('Order of the sections'), view: _('Shown as'), entries: _('Entries'),
+      tree: _('Order of the sections'), shown: _('Days on which displays show it'), view: _('Shown as'), entries: _('Entries'),
     })
     if (first === 'sections') {
       const section = this.words({ kind: 'section', section: rest[0] }).title
       const part = kinds[rest[1]] ?? rest[1]
       return rest[2] ? `${section} · ${part} · ${rest[2]}` : `${section} · ${part}`
     }
-    return [kinds[first] ?? first, ...rest].join(' · ')
+    const inside = first === 'shown' ? rest.map((id) => recall(id)?.title ?? id) : rest
+    return [kinds[first] ?? first, ...inside].join(' · ')
   }
 
   /** @param {string} path @param {any} value @returns {Node} */
   valueWords(path, value) {
     if (value === undefined) return h('span', { class: 'soft' }, _('nothing'))
     if (path === 'tree') return this.outline(value)
+    if (path.startsWith('shown.')) return h('span', {}, `${value.from ?? '…'} – ${value.until ?? '…'}`)
     if (path.endsWith('.entries')) return h('ol', {}, ...value.map((/** @type {string} */ id) => h('li', {}, recall(id)?.title ?? id)))
     if (typeof value === 'string') return h('span', {}, this.views[value] && path.endsWith('.view') ? this.views[value] : value)
     if (Array.isArray(value)) return h('span', {}, value.map((one) => recall(one)?.title ?? (typeof one === 'string' ? one : JSON.stringify(one))).join(', '))
@@ -399,8 +401,52 @@ class Editor {
         h('a', { class: 'button button--small', href: `/studio/entries/${spot.entry}/` }, icon('edit'), h('span', {}, _('Open the entry'))),
         h('a', { class: 'button button--small button--quiet', href: `/studio/entries/${spot.entry}/preview?package=${this.slug}` }, icon('eye'), h('span', {}, _('Preview'))),
       ] : []))
+      this.paintDays(spot.entry)
     }
     for (const button of this.root.querySelectorAll('[data-move], [data-remove]')) /** @type {HTMLButtonElement} */ (button).disabled = !spot
+  }
+
+  /** @param {string} entry */
+  paintDays(entry) {
+    const span = this.body.shown?.[entry] ?? {}
+    const from = this.one('#field-shown-from')
+    const until = this.one('#field-shown-until')
+    const other = from.dataset.entry !== entry
+    from.dataset.entry = entry
+    for (const [input, day] of [[from, span.from], [until, span.until]]) {
+      // What is typed for another entry is not what stands there now.
+      if (other) input.value = day ?? ''
+      else fill(input, day)
+    }
+    this.sayDays('')
+  }
+
+  readDays() {
+    const from = this.one('#field-shown-from')
+    const until = this.one('#field-shown-until')
+    const span = { ...(from.value && { from: from.value }), ...(until.value && { until: until.value }) }
+    if (span.from && span.until && span.until < span.from) {
+      this.sayDays(_('The last day is before the first.'))
+      return
+    }
+    this.sayDays('')
+    const entry = from.dataset.entry
+    const { [entry]: _old, ...others } = this.body.shown ?? {}
+    const shown = Object.keys(span).length ? { ...others, [entry]: span } : others
+    const { shown: _before, ...rest } = this.body
+    this.set(Object.keys(shown).length ? { ...rest, shown } : rest, `shown.${entry}`)
+  }
+
+  /** @param {string} fault what is wrong with the days in words, '' when nothing is */
+  sayDays(fault) {
+    const place = this.one('[data-shown-error]')
+    place.textContent = fault
+    place.hidden = !fault
+    for (const name of ['from', 'until']) {
+      const input = this.one(`#field-shown-${name}`)
+      if (fault) input.setAttribute('aria-invalid', 'true')
+      else input.removeAttribute('aria-invalid')
+    }
   }
 
   /** @param {string} id @param {string} key @param {string} tag @param {string} text */
@@ -571,6 +617,7 @@ class Editor {
       const id = event.target.dataset.section
       this.set({ ...this.body, sections: withSection(this.sections, id, (section) => ({ ...section, view: event.target.value })) })
     })
+    for (const name of ['from', 'until']) on(`#field-shown-${name}`, 'change', () => this.readDays())
     for (const box of this.root.querySelectorAll('input[name="profiles"]')) box.addEventListener('change', () => this.readProfiles())
     on('#field-timezone', 'change', (event) => this.set(trimmed(this.body, 'timezone', event.target.value.trim())))
     on('#field-idle', 'input', (event) => this.set(this.with('settings', 'idle_seconds', event.target.valueAsNumber), 'idle'))

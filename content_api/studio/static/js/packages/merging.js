@@ -6,7 +6,7 @@
  */
 
 /** Keys whose inside is merged value by value. */
-const OPEN = ['title', 'summary', 'credits', 'theme', 'settings']
+const OPEN = ['title', 'summary', 'credits', 'theme', 'settings', 'shown']
 
 /** @param {any} a @param {any} b */
 export const same = (a, b) => canonical(a) === canonical(b)
