@@ -25,6 +25,7 @@ from kiosk_client.config import (
 )
 from kiosk_client.errors import KioskError, from_os_error
 from kiosk_client.pin import pin
+from kiosk_client.stick_commands import export_command, import_command
 from kiosk_client.trust_commands import trust
 
 
@@ -253,6 +254,8 @@ def verify(ctx: click.Context, as_json: bool) -> None:
 
 
 main.add_command(pin)
+main.add_command(export_command)
+main.add_command(import_command)
 
 
 main.add_command(trust)

@@ -11,10 +11,11 @@ from kiosk_client.watcher import Watcher
 
 
 class TerminalWatcher(Watcher):
-    """Paints on `stream`, at most five times a second."""
+    """Paints on `stream`, at most five times a second. `verb` says what the bytes are there for."""
 
-    def __init__(self, stream: TextIO | None = None) -> None:
+    def __init__(self, stream: TextIO | None = None, *, verb: str = "to fetch") -> None:
         self._stream = stream or sys.stderr
+        self._verb = verb
         self._lock = threading.Lock()
         self._total = 0
         self._done = 0
@@ -25,7 +26,7 @@ class TerminalWatcher(Watcher):
         """Announce what is to come."""
         self._total, self._done = size, 0
         self._began = self._painted = time.monotonic()
-        print(f"{files} files, {readable(size)} to fetch", file=self._stream, flush=True)
+        print(f"{files} files, {readable(size)} {self._verb}", file=self._stream, flush=True)
 
     def received(self, size: int) -> None:
         """Add `size` bytes and paint if it is time."""
