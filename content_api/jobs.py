@@ -1,6 +1,6 @@
-"""Work that waits for its hour, in one background thread of the serving process.
+"""Work that waits for its hour, in background threads of the serving process.
 
-The database and the signed metadata say what is due; this thread only asks them. So a
+The database and the signed metadata say what is due; these threads only ask them. So a
 process that dies loses nothing: the next one to start asks the same question. Of several
 processes that share the data directory one works at a time, by a file lock.
 """
@@ -18,6 +18,7 @@ from datetime import datetime
 from sqlalchemy import Engine
 
 from content_api.database import open_engine, read_session, utc_now, write_session
+from content_api.devices.alerts import look, send_due
 from content_api.devices.orders import expire_orders, has_expired_orders
 from content_api.devices.pruning import has_old_rows, prune
 from content_api.devices.rollouts import advance
@@ -31,6 +32,8 @@ log = logging.getLogger(__name__)
 PERIOD = 15.0
 """Seconds between two looks: a scheduled release is at most this late."""
 
+Work = Callable[[Engine, Settings, datetime], list[str]]
+
 
 def run_due(engine: Engine, settings: Settings, now: datetime) -> list[str]:
     """Do everything that is due at `now`; what was done, a line each.
@@ -42,6 +45,7 @@ def run_due(engine: Engine, settings: Settings, now: datetime) -> list[str]:
         ("scheduled releases", lambda: publish_due(engine, settings, now)),
         ("signatures", lambda: [f"signed {role}" for role in refresh(settings, now)]),
         ("rollouts", lambda: advance(engine, now)),
+        ("alerts", lambda: look(engine, settings, now)),
         ("orders", lambda: _expire_orders(engine, now)),
         ("pruning", lambda: _prune(engine, now, settings.plays_days)),
     )
@@ -56,14 +60,35 @@ def run_due(engine: Engine, settings: Settings, now: datetime) -> list[str]:
     return done
 
 
-class Jobs:
-    """The background thread; `stop` ends it after the task it is at."""
+def send_alerts(engine: Engine, settings: Settings, now: datetime) -> list[str]:
+    """Send the alerts that wait: work of a thread of its own, for it waits on others' servers."""
+    try:
+        return send_due(engine, settings, now)
+    except Exception:
+        log.exception("sending alerts failed")
+        return []
 
-    def __init__(self, settings: Settings, *, period: float = PERIOD) -> None:
+
+class Jobs:
+    """A background thread that does `work`; `stop` ends it after the task it is at.
+
+    `name` is that of its lock: of several processes one at a time does the work of a name.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        period: float = PERIOD,
+        name: str = "jobs",
+        work: Work = run_due,
+    ) -> None:
         self._settings = settings
         self._period = period
+        self._name = name
+        self._work = work
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="jobs", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
         """Begin; the first look is at once, so that signatures are fresh from the start."""
@@ -84,9 +109,9 @@ class Jobs:
         engine = open_engine(self._settings.database_url)
         try:
             while not self._stopping.is_set():
-                with _only_worker(self._settings) as chosen:
+                with _only_worker(self._settings, self._name) as chosen:
                     if chosen:
-                        for line in run_due(engine, self._settings, utc_now()):
+                        for line in self._work(engine, self._settings, utc_now()):
                             log.info(line)
                 self._stopping.wait(self._period)
         finally:
@@ -94,9 +119,9 @@ class Jobs:
 
 
 @contextmanager
-def _only_worker(settings: Settings) -> Iterator[bool]:
+def _only_worker(settings: Settings, name: str) -> Iterator[bool]:
     settings.locks_dir.mkdir(parents=True, exist_ok=True)
-    handle = os.open(settings.locks_dir / "jobs.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    handle = os.open(settings.locks_dir / f"{name}.lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

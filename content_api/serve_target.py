@@ -15,7 +15,7 @@ from multiprocessing.connection import wait
 from typing import Any
 
 from content_api.app import create_app
-from content_api.jobs import Jobs
+from content_api.jobs import Jobs, send_alerts
 from content_api.settings import load_settings
 
 log = logging.getLogger(__name__)
@@ -27,6 +27,7 @@ def make_app() -> Any:
     settings = load_settings()
     app = create_app(settings)
     Jobs(settings).start()
+    Jobs(settings, name="sending", work=send_alerts).start()
     buffer = app.extensions["lampisterie_heartbeats"]
     buffer.start()
     atexit.register(buffer.stop)

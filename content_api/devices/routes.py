@@ -1,11 +1,11 @@
-"""HTTP of venues and devices: for people who look after them, and for the devices."""
+"""HTTP of venues, devices and their enrolment."""
 
 from __future__ import annotations
 
 import base64
 from typing import Any
 
-from flask import g, request
+from flask import Response, request
 from flask.views import MethodView
 
 from content_api.accounts.access import current_actor
@@ -14,19 +14,13 @@ from content_api.api import (
     PageQuery,
     decode_cursor,
     expected_version,
-    not_modified,
     page_of,
 )
-from content_api.database import engine, read_session, session, utc_now
-from content_api.devices import schemas, service
-from content_api.devices.fleet_models import Order
-from content_api.devices.heartbeats import Beat
+from content_api.database import session, utc_now
+from content_api.devices import fleet_routes, own_routes, schemas, screenshots, service
 from content_api.devices.models import Device
-from content_api.devices.orders import orders_for
-from content_api.devices.polls import Known
 from content_api.devices.rules import fleet_word
-from content_api.devices.setup import heartbeat_buffer
-from content_api.problems import Forbidden, NotReady
+from content_api.problems import NotReady
 from content_api.repository.metadata import newest_root
 from content_api.repository.store import RepositoryDamaged
 from content_api.settings import current_settings
@@ -36,11 +30,8 @@ devices = Blueprint("devices", __name__, url_prefix="/devices", description="Dis
 enrolments = Blueprint(
     "enrolments", __name__, url_prefix="/enrolments", description="A device's first call"
 )
-own_device = Blueprint(
-    "device", __name__, url_prefix="/device", description="What a device asks and reports"
-)
 
-blueprints = [venues, devices, enrolments, own_device]
+blueprints = [venues, devices, enrolments, *fleet_routes.blueprints, own_routes.own_device]
 
 
 @venues.route("")
@@ -186,6 +177,20 @@ class Heartbeats(MethodView):
         return page_of(rows, query["limit"], lambda row: [row.id])
 
 
+@devices.route("/<device_id>/screenshot")
+class Screenshot(MethodView):
+    """What was on a device's screen."""
+
+    @devices.requires("device.read")
+    @devices.response(
+        200, {"type": "string", "format": "binary"}, content_type=screenshots.MEDIA_TYPE
+    )
+    def get(self, device_id: str) -> Response:
+        """The last picture that an order asked it for, a JPEG made by this server."""
+        raw = screenshots.read_screenshot(session(), current_settings(), device_id)
+        return screenshots.send(raw)
+
+
 @enrolments.route("")
 class Enrolments(MethodView):
     """Codes traded for tokens."""
@@ -225,58 +230,6 @@ class Enrolments(MethodView):
             "assignment": service.assignment(session(), device),
         }
         return answer, 201, {"Cache-Control": "no-store"}
-
-
-@own_device.route("")
-class OwnDevice(MethodView):
-    """The device that asks."""
-
-    @own_device.requires("device.self")
-    @own_device.versioned
-    @own_device.response(200, schemas.OwnDeviceSchema)
-    def get(self) -> Any:
-        """What it is told to show; 304 when it knows."""
-        known = _own()
-        unchanged = not_modified(f"a{known.assignment_version}")
-        if unchanged is not None:
-            return unchanged
-        device = service.get_device(session(), known.id)
-        tag = f"a{device.assignment_version}"
-        return (
-            {
-                "device": device,
-                "assignment": service.assignment(session(), device),
-                "server_time": utc_now(),
-            },
-            200,
-            {"ETag": f'"{tag}"', "Cache-Control": "private, no-cache, no-transform"},
-        )
-
-
-@own_device.route("/heartbeats")
-class OwnHeartbeats(MethodView):
-    """Reports of the device that calls."""
-
-    @own_device.requires("device.self")
-    @own_device.arguments(schemas.HeartbeatSchema)
-    @own_device.response(202, schemas.HeartbeatAnswerSchema)
-    def post(self, body: dict[str, Any]) -> Any:
-        """Report how it stands, and learn what it is to do."""
-        known, now = _own(), utc_now()
-        heartbeat_buffer().add(Beat(known.id, now, body))
-        orders: list[Order] = []
-        if known.has_orders:
-            with read_session(engine()) as reader:
-                orders = orders_for(reader, known.id, now)
-        return {"assignment_version": known.assignment_version, "orders": orders}
-
-
-def _own() -> Known:
-    actor = current_actor()
-    found: Known | None = g.get("device")
-    if actor.kind != "device" or found is None:
-        raise Forbidden("Only a device may ask about itself: use its token.")
-    return found
 
 
 def _device(device: Device) -> dict[str, Any]:
