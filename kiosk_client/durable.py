@@ -230,6 +230,21 @@ def exclusive(
         os.close(fd)
 
 
+def is_locked(path: Path) -> bool:
+    """Whether somebody holds the lock file `path`, as seen from here; nobody where it is not."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        return False
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(fd)
+
+
 @contextlib.contextmanager
 def alone(path: Path) -> Iterator[None]:
     """As `exclusive`, for a command's outermost step: a disk that refuses is an error of ours.

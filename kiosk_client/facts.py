@@ -237,7 +237,7 @@ def _last_sync(last: Any) -> dict[str, Any] | None:
 def _scrub_faults(data: DataDir) -> list[dict[str, str]]:
     found = read_json(data.root / "scrub.json")
     resting = found.get("resting") if isinstance(found, dict) else None
-    return [_fault("store-damaged", str(resting))] if resting else []
+    return [_fault("disk-failing", str(resting))] if resting else []
 
 
 def _fault(code: str, message: str) -> dict[str, str]:

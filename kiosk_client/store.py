@@ -9,6 +9,7 @@ a record that could say otherwise than the bytes do.
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
 import sys
@@ -81,35 +82,56 @@ def prove(store: Store, sha256: str, size: int) -> bool:
 def rehash(store: Store, sha256: str, size: int, *, salvage: bool = False) -> bool:
     """Hash a stored blob whatever its stamp says; stamps it if right, drops it if wrong.
 
-    With `salvage`, for a holder of the directory's lock, a large blob that is
-    wrong becomes a part: what of it is right need not be fetched again.
+    `salvage`: see `drop`.
+
+    Raises:
+        OSError: the disk refused to read it.
+    """
+    if is_right(store, sha256, size):
+        return True
+    drop(store, sha256, size, salvage=salvage)
+    return False
+
+
+def is_right(store: Store, sha256: str, size: int) -> bool:
+    """Whether a blob is there and hashes right whatever its stamp says; stamps it if so.
 
     Raises:
         OSError: the disk refused to read it.
     """
     path = store.path(sha256)
     try:
-        fd = os.open(path, os.O_RDONLY)
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
         return False
     try:
         found = os.fstat(fd)
-        if found.st_size == size and _hash_range(fd, 0, size).hexdigest() == sha256:
-            if found.st_mtime_ns != STAMP_NS:
-                # A read-only disk only makes the next look slower.
-                with contextlib.suppress(OSError):
-                    set_time(path, STAMP_NS)
-            return True
+        if found.st_size != size or _hash_range(fd, 0, size).hexdigest() != sha256:
+            return False
+        if found.st_mtime_ns != STAMP_NS:
+            # A read-only disk only makes the next look slower.
+            with contextlib.suppress(OSError):
+                set_time(path, STAMP_NS)
+        return True
     finally:
         os.close(fd)
-    # Where it cannot be removed, the next sync still renames the right one over it.
+
+
+def drop(store: Store, sha256: str, size: int, *, salvage: bool = False) -> None:
+    """Take a wrong blob out of the pool, if the disk lets us.
+
+    With `salvage`, for a holder of the directory's lock, a large one becomes a
+    part: what of it is right need not be fetched again. Where it cannot be
+    removed, the next sync still renames the right one over it.
+    """
+    path = store.path(sha256)
     with contextlib.suppress(OSError):
         if salvage and size > BLOCK_SIZE and not store.part(sha256).exists():
+            store.parts.mkdir(mode=0o700, exist_ok=True)
             set_mode(path, 0o600)
             path.rename(store.part(sha256))
         else:
-            path.unlink()
-    return False
+            path.unlink(missing_ok=True)
 
 
 def held_blobs(store: Store, files: Iterable[ManifestFile]) -> frozenset[str]:
@@ -357,7 +379,16 @@ class Partial:
         size = min(os.fstat(self._fd).st_size, self.entry.size)
         at = 0
         while at < size:
-            raw = os.pread(self._fd, min(_READ, size - at), at)
+            try:
+                raw = os.pread(self._fd, min(_READ, size - at), at)
+            except OSError as error:
+                if error.errno != errno.EIO:
+                    raise
+                # A spot that does not read is missing; writing it anew may heal it.
+                block = at // self._block + 1
+                at = block * self._block
+                self._begin(min(block, len(self._hashes) - 1))
+                continue
             if not raw:
                 break
             self._feed(at, raw)
