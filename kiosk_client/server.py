@@ -244,8 +244,8 @@ class Kiosk:
         file = None
         if path == "index.html" and self.playing() is None:
             file = HERE / "default_page.html"
-        elif path == "default_page.css":
-            file = HERE / "default_page.css"
+        elif path in ("default_page.css", "soon.html"):
+            file = HERE / path
         elif _is_public(path):
             file = self._player / path
         if file is None or not file.is_file():
