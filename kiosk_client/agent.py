@@ -21,6 +21,8 @@ from kiosk_client.config import DataDir, load_assignment, load_device
 from kiosk_client.durable import read_json, write_json
 from kiosk_client.errors import DeviceRefused, KioskError, from_os_error
 from kiosk_client.facts import heartbeat_facts
+from kiosk_client.health import Disk, DiskWatch
+from kiosk_client.scrub import Background
 from kiosk_client.server import Kiosk
 from kiosk_client.watcher import Progress
 
@@ -48,7 +50,10 @@ def queue_heartbeat(waiting: list[dict[str, Any]], facts: dict[str, Any]) -> lis
 
 
 class Agent:
-    """The polling half of `run`. One thread; `stop` ends it, also in a transfer."""
+    """The polling half of `run`. One thread; `stop` ends it, also in a transfer.
+
+    A second thread reads the disk for rot, except while `busy` says that somebody visits.
+    """
 
     def __init__(
         self,
@@ -56,20 +61,25 @@ class Agent:
         *,
         interval: float = POLL_SECONDS,
         now: Callable[[], datetime] | None = None,
+        busy: Callable[[], bool] = lambda: False,
     ) -> None:
         self._data = data
         self._interval = interval
         self._now = now
         self._stop = threading.Event()
+        self._disk = DiskWatch(data.root)
+        self._scrub = Background(data, busy=busy)
         self._thread = threading.Thread(target=self._loop, name="agent", daemon=True)
 
     def start(self) -> None:
         """Begin polling."""
         self._thread.start()
+        self._scrub.start()
 
     def stop(self) -> None:
         """End polling, also amid a transfer; what arrived stays."""
         self._stop.set()
+        self._scrub.stop()
         # A thread that waits for a silent server is left behind: nothing it does needs an end.
         self._thread.join(timeout=5)
 
@@ -134,13 +144,21 @@ class Agent:
         except (KioskError, OSError) as error:
             log.info("heartbeat waits: %s", error)
 
+    def _disk_now(self, now: datetime) -> Disk | None:
+        try:
+            return self._disk.look(now)
+        except OSError:
+            # The facts meet the same refusal, and tell it.
+            return None
+
     def _report(self, wire: Any, now: datetime, coming: dict[str, Any] | None = None) -> int | None:
         """Send this heartbeat and those that wait, oldest first; keep what does not go through."""
         from kiosk_client.enrol import send_heartbeat
 
         waiting = read_json(self._data.queue)
         waiting = waiting if isinstance(waiting, list) else []
-        queued = queue_heartbeat(waiting, heartbeat_facts(self._data, now, coming))
+        facts = heartbeat_facts(self._data, now, coming, disk=self._disk_now(now))
+        queued = queue_heartbeat(waiting, facts)
         version = None
         sent = 0
         try:
