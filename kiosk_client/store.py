@@ -254,7 +254,7 @@ class Partial:
                 runs.append((start, stop))
         return tuple(runs)
 
-    def write(self, at: int, raw: bytes) -> int:
+    def write(self, at: int, raw: bytes | memoryview) -> int:
         """Store `raw` at offset `at`, proving each block as it fills; bytes of bad blocks.
 
         A block whose hash is wrong stays missing and is asked for again alone.

@@ -14,9 +14,6 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import urllib3
-from urllib3.exceptions import HTTPError
-
 from kiosk_client.errors import (
     DamagedTransfer,
     ForeignAnswer,
@@ -25,9 +22,10 @@ from kiosk_client.errors import (
     OriginTrouble,
     from_os_error,
 )
+from kiosk_client.http1 import Answer, Broken
 from kiosk_client.plan import DOCUMENT_TYPES
 from kiosk_client.store import Partial, Store
-from kiosk_client.wire import Wire, decoded, is_page
+from kiosk_client.wire import WaitingForWindow, Wire, decoded, is_page
 from package_format.layout import blob_path
 from package_format.manifest import ManifestFile
 
@@ -63,10 +61,12 @@ def fetch_blobs(
 ) -> None:
     """Fetch `files` into the pool; true afterwards: every one is stored and proven.
 
-    The first failure that does not pass by itself stops all workers. `progress`
-    is told the bytes written as they come, less those that proved wrong.
+    The first failure that does not pass by itself stops all workers; what must
+    wait for the download window stops nothing else. `progress` is told the
+    bytes written as they come, less those that proved wrong.
 
     Raises:
+        WaitingForWindow: all that may come at this hour has.
         NoNetwork, DamagedTransfer, ForeignAnswer, OriginTrouble: as the server answers.
         DiskFull, KioskError: the disk refused.
         Cancelled: the process is being stopped.
@@ -75,6 +75,7 @@ def fetch_blobs(
     for entry in files:
         waiting.put(entry)
     failed: list[Exception] = []
+    late: list[WaitingForWindow] = []
     stop = threading.Event()
 
     def work() -> None:
@@ -85,6 +86,8 @@ def fetch_blobs(
                 return
             try:
                 fetch_blob(wire, source, store, entry, stop=stop, progress=progress)
+            except WaitingForWindow as error:
+                late.append(error)
             except Exception as error:  # noqa: BLE001  # raised again below, in the caller's thread
                 failed.append(error)
                 stop.set()
@@ -97,8 +100,8 @@ def fetch_blobs(
         thread.start()
     for thread in threads:
         thread.join()
-    if failed:
-        raise failed[0]
+    if failed or late:
+        raise (failed or late)[0]
 
 
 def fetch_blob(
@@ -115,6 +118,8 @@ def fetch_blob(
     Raises: as `fetch_blobs`.
     """
     stop = stop or threading.Event()
+    if not wire.may_fetch(entry.size):
+        raise wire.waiting()
     try:
         partial = Partial(store, entry)
     except OSError as error:
@@ -182,9 +187,9 @@ def _fetch_range(
     zipped = whole and entry.type in DOCUMENT_TYPES
     headers = {"Accept-Encoding": "gzip" if zipped else "identity"}
     if not whole:
-        # The repository's tag of a blob is its hash; another file would be answered whole.
+        # No If-Range: the name is the hash, and a web server whose tags are not, such as nginx,
+        # would send the whole file again.
         headers["Range"] = f"bytes={start}-{end - 1}"
-        headers["If-Range"] = f'"{entry.sha256}"'
     response = wire.open("GET", url, headers=headers)
     try:
         at = check_answer(response, entry, wanted)
@@ -192,7 +197,7 @@ def _fetch_range(
         response.close()
         raise
     encoding = response.headers.get("Content-Encoding", "identity").lower()
-    parts = wire.chunks(response, url)
+    parts = wire.chunks(response, url, size=entry.size)
     first = True
     with contextlib.closing(parts):
         for chunk in decoded(parts, encoding, entry.size - at, url):
@@ -200,7 +205,7 @@ def _fetch_range(
                 return
             if first:
                 first = False
-                arrived.page = is_page(response.headers.get("Content-Type", ""), chunk[:512])
+                arrived.page = is_page(response.headers.get("Content-Type"), bytes(chunk[:512]))
             # A server that ignores the range sends the whole: skip what is here already.
             if at < start:
                 skip = min(start - at, len(chunk))
@@ -221,9 +226,7 @@ def _fetch_range(
             )
 
 
-def check_answer(
-    response: urllib3.response.BaseHTTPResponse, entry: ManifestFile, wanted: tuple[int, int]
-) -> int:
+def check_answer(response: Answer, entry: ManifestFile, wanted: tuple[int, int]) -> int:
     """The offset at which the answer's body begins, after holding it to what was asked.
 
     Raises:
@@ -258,8 +261,8 @@ def check_answer(
         plain = response.headers.get("Content-Encoding", "identity").lower() == "identity"
         if plain and length is not None and length != str(entry.size):
             begun = b""
-            with contextlib.suppress(HTTPError):
-                begun = response.read(512, decode_content=False) or b""
+            with contextlib.suppress(Broken):
+                begun = bytes(response.read()[:512])
             if is_page(kind, begun):
                 raise _page_instead(entry)
             raise DamagedTransfer(

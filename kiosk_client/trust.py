@@ -251,7 +251,8 @@ def check_versions(accepted: Accepted, verified: Verified) -> None:
     """
     if dict(accepted.keys) != dict(verified.keys):
         return
-    for role, before in accepted.versions.items():
+    for role in (*_ROLES, *sorted(set(accepted.versions).difference(_ROLES))):
+        before = accepted.versions.get(role, 0)
         now = verified.versions.get(role)
         if now is None:
             raise Rollback(f"expected {role} version {before} or newer, got a snapshot without it")

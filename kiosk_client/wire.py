@@ -2,35 +2,43 @@
 
 Redirects are followed on the same origin only: elsewhere is a login page until
 proven otherwise. Nothing is decoded behind our back; gzip is decoded to a bound.
-Every request and every received byte of a body is counted.
+Every request and every received byte of a body is counted. Connections are used
+again; the venue's proxy, certificates, speed and hours are kept to.
 """
 
 from __future__ import annotations
 
+import contextlib
 import random
+import ssl
 import threading
 import time
 import zlib
-from collections.abc import Generator, Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
-import urllib3
-from urllib3.exceptions import (
-    HTTPError,
-    IncompleteRead,
-    InvalidChunkLength,
-    ProtocolError,
-    ReadTimeoutError,
-)
-
 from kiosk_client import __version__
 from kiosk_client.errors import DamagedTransfer, ForeignAnswer, KioskError, NoNetwork
+from kiosk_client.http1 import (
+    Answer,
+    Broken,
+    Connection,
+    NotHttp,
+    Place,
+    ProxyRefused,
+    Silence,
+)
+from kiosk_client.network import SMALL_FILE, Cap, Network, bypasses, may_download, next_opening
 from package_format.canonical import parse_json
 
 CHUNK = 256 * 1024
+"""Bytes that gzip is decoded to at once."""
+
 SMALL_ANSWER = 1024 * 1024
 """Most bytes of an answer of the device API."""
 
@@ -43,6 +51,7 @@ class Limits:
 
     connect_seconds: float = 10.0
     gap_seconds: float = 30.0
+    head_seconds: float = 60.0
     rate_window_seconds: float = 60.0
     least_rate: int = 1024
     attempts: int = 5
@@ -55,6 +64,13 @@ class Cancelled(KioskError):
     """The process is being stopped; what was received stays."""
 
     code = "cancelled"
+
+
+class WaitingForWindow(KioskError):
+    """What is left is large, and the venue wants it fetched at other hours. Nobody's fault."""
+
+    code = "waiting-for-window"
+    exit_code = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,32 +91,64 @@ class Wire:
         connections: int = 8,
         limits: Limits | None = None,
         cancel: threading.Event | None = None,
+        network: Network | None = None,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.limits = limits or Limits()
         self.cancel = cancel or threading.Event()
+        self.network = network or Network()
         self.requests = 0
         self.received = 0
-        self._count = threading.Lock()
+        self._now = now
+        self._any_hour = False
+        self._cap = Cap(self.network.cap) if self.network.cap else None
+        self._most_idle = connections
+        self._idle: dict[Place, deque[Connection]] = {}
+        self._lock = threading.Lock()
+        self._context: ssl.SSLContext | None = None
         self._headers = {
             "User-Agent": f"kiosk-client/{__version__}",
             "Accept-Encoding": "identity",
         }
-        self._pool = urllib3.PoolManager(
-            num_pools=4,
-            maxsize=connections,
-            retries=False,
-            timeout=urllib3.Timeout(
-                connect=self.limits.connect_seconds, read=self.limits.gap_seconds
-            ),
-        )
 
     def close(self) -> None:
-        """Close every connection."""
-        self._pool.clear()
+        """Close every connection that is at rest."""
+        with self._lock:
+            idle, self._idle = self._idle, {}
+        for connection in (one for kept in idle.values() for one in kept):
+            connection.close()
+
+    def may_fetch(self, size: int) -> bool:
+        """Whether a file of `size` bytes may be fetched at this hour."""
+        if size <= SMALL_FILE or self.network.window is None or self._any_hour:
+            return True
+        now = self._now()
+        if self.network.floor is not None and now < self.network.floor:
+            # A clock that is behind tells no hour; content is worth more than a quiet line.
+            return True
+        return may_download(now, self.network.window)
+
+    @contextlib.contextmanager
+    def at_any_hour(self) -> Iterator[None]:
+        """Within, nothing waits for the window: what plays must not stay in holes."""
+        self._any_hour = True
+        try:
+            yield
+        finally:
+            self._any_hour = False
+
+    def waiting(self) -> WaitingForWindow:
+        """What to say of files that `may_fetch` keeps back."""
+        window = self.network.window
+        opens = f" at {next_opening(self._now(), window):%H:%M}" if window else ""
+        return WaitingForWindow(
+            f"waiting for the download window, {window}: the rest comes{opens}; "
+            "`kiosk-client sync --now` does not wait"
+        )
 
     def add(self, other: Wire) -> None:
         """Count what `other` asked and received as this one's: one sync, one account."""
-        with self._count:
+        with self._lock:
             self.requests += other.requests
             self.received += other.received
 
@@ -121,7 +169,7 @@ class Wire:
         *,
         headers: Mapping[str, str] | None = None,
         body: bytes | None = None,
-    ) -> urllib3.response.BaseHTTPResponse:
+    ) -> Answer:
         """Send a request and return its answer, the body yet unread and undecoded.
 
         Raises:
@@ -133,29 +181,21 @@ class Wire:
         for _ in range(self.limits.redirects + 1):
             if self.cancel.is_set():
                 raise Cancelled("stopped before asking the server")
-            with self._count:
+            with self._lock:
                 self.requests += 1
-            try:
-                response = self._pool.request(
-                    method,
-                    url,
-                    body=body,
-                    headers={**self._headers, **(headers or {})},
-                    preload_content=False,
-                    decode_content=False,
-                    redirect=False,
-                )
-            except HTTPError as error:
-                raise NoNetwork(_network_message(url, error)) from error
-            if response.status == 511:
-                response.close()
+            answer = self._exchange(method, url, {**self._headers, **(headers or {})}, body)
+            if answer.status == 511:
+                answer.close()
                 raise ForeignAnswer(
                     f"expected {origin} to answer, got a network that wants a login first"
                 )
-            location = response.headers.get("Location")
-            if response.status not in _REDIRECTS or not location:
-                return response
-            response.close()
+            if answer.status == 407:
+                answer.close()
+                raise NoNetwork(_proxy_message(self._place(url), "wants a name and a password"))
+            location = answer.headers.get("location")
+            if answer.status not in _REDIRECTS or not location:
+                return answer
+            answer.close()
             url = urljoin(url, location)
             if _origin(url) == origin.replace("http:", "https:", 1) != origin:
                 raise ForeignAnswer(
@@ -170,29 +210,33 @@ class Wire:
         raise ForeignAnswer(f"expected an answer from {origin}, got redirected in circles")
 
     def chunks(
-        self, response: urllib3.response.BaseHTTPResponse, url: str
-    ) -> Generator[bytes, None, None]:
-        """The body as it comes, undecoded; closes or gives back the connection.
+        self, answer: Answer, url: str, *, size: int = 0
+    ) -> Generator[memoryview, None, None]:
+        """The body as it comes, undecoded; closes the connection or keeps it for the next.
+
+        Each part is overwritten by the next one. `size` is that of the whole
+        file, where it may have to wait for the download window.
 
         Raises:
             NoNetwork: it stalls, drips slower than the least rate, or the line drops.
             DamagedTransfer: it ends before its length.
+            WaitingForWindow: the window has closed.
             Cancelled: the process is being stopped.
         """
         limits = self.limits
         window_start, window_bytes = time.monotonic(), 0
-        done = False
         try:
             while True:
                 if self.cancel.is_set():
                     raise Cancelled("stopped while receiving")
-                # read1 returns what has come, so a drip cannot hide inside a large read.
-                chunk = response.read1(CHUNK, decode_content=False)
-                if not chunk:
+                if not self.may_fetch(size):
+                    raise self.waiting()
+                part = answer.read()
+                if not part:
                     break
-                with self._count:
-                    self.received += len(chunk)
-                window_bytes += len(chunk)
+                with self._lock:
+                    self.received += len(part)
+                window_bytes += len(part)
                 now = time.monotonic()
                 if now - window_start >= limits.rate_window_seconds:
                     rate = window_bytes / (now - window_start)
@@ -202,25 +246,110 @@ class Wire:
                             f"{_origin(url)}, got {rate:.0f}"
                         )
                     window_start, window_bytes = now, 0
-                yield chunk
-            done = True
-        except (IncompleteRead, InvalidChunkLength) as error:
-            raise DamagedTransfer(
-                f"expected the whole of {_short(url)}, got an answer cut short"
-            ) from error
-        except ProtocolError as error:
-            if isinstance(error.args[-1] if error.args else None, IncompleteRead):
+                yield part
+                # Time spent waiting for our own cap is not the server's.
+                window_start += self._keep_to_cap(len(part))
+        except Silence as error:
+            raise NoNetwork(_network_message(self._place(url), error)) from error
+        except Broken as error:
+            if error.cut or isinstance(error, NotHttp):
                 raise DamagedTransfer(
                     f"expected the whole of {_short(url)}, got an answer cut short"
                 ) from error
-            raise NoNetwork(_network_message(url, error)) from error
-        except HTTPError as error:
-            raise NoNetwork(_network_message(url, error)) from error
+            raise NoNetwork(_network_message(self._place(url), error)) from error
         finally:
-            if done:
-                response.release_conn()
-            else:
-                response.close()
+            self._keep(answer)
+
+    def _exchange(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes | None
+    ) -> Answer:
+        place = self._place(url)
+        while True:
+            connection, used = self._connect(place)
+            try:
+                return connection.exchange(
+                    method, url, headers, body, head_seconds=self.limits.head_seconds
+                )
+            except (Broken, ValueError) as error:
+                connection.close()
+                if isinstance(error, NotHttp):
+                    raise ForeignAnswer(
+                        f"expected {_origin(url)} to answer, got something that is no web server"
+                    ) from error
+                if isinstance(error, Silence) or not used or body is not None:
+                    if isinstance(error, ValueError):
+                        raise ForeignAnswer(f"expected an address, got {url[:200]!r}") from error
+                    raise NoNetwork(_network_message(place, error)) from error
+                # A connection at rest may be closed by the other side at any time: once more.
+            except BaseException:
+                connection.close()
+                raise
+
+    def _connect(self, place: Place) -> tuple[Connection, bool]:
+        """A connection to `place`, and whether it was used before."""
+        with self._lock:
+            idle = self._idle.get(place)
+            while idle:
+                connection = idle.pop()
+                if connection.is_quiet():
+                    return connection, True
+                connection.close()
+        connection = Connection(
+            place, connect=self.limits.connect_seconds, gap=self.limits.gap_seconds
+        )
+        try:
+            connection.open(self._tls() if place.scheme == "https" else None)
+        except ProxyRefused as error:
+            raise NoNetwork(_proxy_message(place, str(error))) from error
+        except (Broken, ssl.SSLError) as error:
+            raise NoNetwork(_network_message(place, error)) from error
+        return connection, False
+
+    def _keep(self, answer: Answer) -> None:
+        """Keep the answer's connection for the next exchange, if it is fit for one."""
+        if answer.reusable:
+            with self._lock:
+                idle = self._idle.setdefault(answer.connection.place, deque())
+                if len(idle) < self._most_idle:
+                    idle.append(answer.connection)
+                    return
+        answer.close()
+
+    def _keep_to_cap(self, size: int) -> float:
+        """Wait as long as the cap wants after `size` bytes; the seconds waited."""
+        seconds = self._cap.take(size) if self._cap else 0.0
+        if seconds and self.cancel.wait(seconds):
+            raise Cancelled("stopped while keeping to the cap")
+        return seconds
+
+    def _place(self, url: str) -> Place:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        try:
+            port = parts.port or (443 if parts.scheme == "https" else 80)
+        except ValueError:
+            port = 0
+        if parts.scheme not in ("http", "https") or not host or not port:
+            raise ForeignAnswer(f"expected a web address, got {url[:200]!r}")
+        proxy = self.network.proxy
+        if proxy is not None and bypasses(host, self.network.no_proxy):
+            proxy = None
+        return Place(parts.scheme, host, port, proxy)
+
+    def _tls(self) -> ssl.SSLContext:
+        """The certificates trusted: the system's, and the venue's own."""
+        with self._lock:
+            if self._context is None:
+                context = ssl.create_default_context()
+                if self.network.ca_file is not None:
+                    try:
+                        context.load_verify_locations(self.network.ca_file)
+                    except (OSError, ssl.SSLError) as error:
+                        raise KioskError(
+                            f"expected certificates (PEM) in {self.network.ca_file}, got: {error}"
+                        ) from error
+                self._context = context
+            return self._context
 
     def ask(
         self,
@@ -250,20 +379,23 @@ class Wire:
                     method, url, headers={"Accept-Encoding": "gzip", **(headers or {})}, body=body
                 )
                 encoding = response.headers.get("Content-Encoding", "identity").lower()
-                raw = b"".join(decoded(self.chunks(response, url), encoding, limit, url))
+                with contextlib.closing(self.chunks(response, url)) as parts:
+                    raw = b"".join(map(bytes, decoded(parts, encoding, limit, url)))
             except (NoNetwork, DamagedTransfer):
                 if attempt >= wanted:
                     raise
                 self.pause(attempt)
                 continue
-            found = {name.lower(): text for name, text in response.headers.items()}
+            found = dict(response.headers)
             if (response.status == 429 or response.status >= 500) and attempt < wanted:
                 self.pause(attempt, found.get("retry-after"))
                 continue
             return Reply(response.status, found, raw)
 
 
-def decoded(parts: Iterator[bytes], encoding: str, limit: int, url: str) -> Iterator[bytes]:
+def decoded(
+    parts: Iterator[memoryview], encoding: str, limit: int, url: str
+) -> Iterator[bytes | memoryview]:
     """`parts` decoded from `gzip` or `identity`, never more than `limit` bytes in all.
 
     Raises:
@@ -280,18 +412,19 @@ def decoded(parts: Iterator[bytes], encoding: str, limit: int, url: str) -> Iter
                 raise DamagedTransfer(f"expected at most {limit} bytes for {_short(url)}, got more")
             yield part
             continue
-        while part:
+        rest: bytes | memoryview = part
+        while rest:
             try:
-                out = inflate.decompress(part, min(CHUNK, limit - total + 1))
+                out = inflate.decompress(rest, min(CHUNK, limit - total + 1))
             except zlib.error as error:
                 raise DamagedTransfer(f"expected gzip for {_short(url)}, got: {error}") from error
             total += len(out)
             if total > limit or inflate.unused_data:
                 raise DamagedTransfer(f"expected at most {limit} bytes for {_short(url)}, got more")
-            part = inflate.unconsumed_tail
+            rest = inflate.unconsumed_tail
             if out:
                 yield out
-            elif not part:
+            elif not rest:
                 break
     if inflate is not None and not inflate.eof:
         raise DamagedTransfer(f"expected the whole of {_short(url)}, got gzip cut short")
@@ -362,13 +495,28 @@ def _short(url: str) -> str:
     return urlsplit(url).path.rpartition("/")[2][:80] or url
 
 
-def _network_message(url: str, error: Exception) -> str:
-    if isinstance(error, ReadTimeoutError):
-        return f"expected {_origin(url)} to answer, got silence: check the network"
-    name = type(error).__name__
-    if "SSL" in name or "SSL" in str(error)[:200]:
+def _network_message(place: Place, error: Exception) -> str:
+    host = f"[{place.host}]" if ":" in place.host else place.host
+    usual = {"http": 80, "https": 443}[place.scheme]
+    origin = f"{place.scheme}://{host}" + (f":{place.port}" if place.port != usual else "")
+    if isinstance(error, Silence):
+        return f"expected {origin} to answer, got silence: check the network"
+    if isinstance(error, ssl.SSLError):
         return (
-            f"expected a trusted certificate from {_origin(url)}, got none: "
+            f"expected a trusted certificate from {origin}, got none: "
             "check the address and this device's clock"
         )
-    return f"expected to reach {_origin(url)}, got no connection: check the network"
+    if place.proxy is not None:
+        return (
+            f"expected to reach {origin} through the proxy {place.proxy.host}, "
+            "got no connection: check the proxy and the network"
+        )
+    return f"expected to reach {origin}, got no connection: check the network"
+
+
+def _proxy_message(place: Place, said: str) -> str:
+    host = place.proxy.host if place.proxy else "nobody set"
+    return (
+        f"expected the proxy {host} to let this device through, but it {said}: "
+        "check `proxy` in settings.json"
+    )
