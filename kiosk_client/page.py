@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -132,13 +132,16 @@ def read_report(value: Mapping[str, Any]) -> Report:
 class PageWatch:
     """Remembers what the page said last. Safe for several threads.
 
-    `now` is the monotonic clock in seconds; tests give their own.
+    `now` is the time of the monotonic clock in seconds, by default that of `clock`.
     """
 
-    def __init__(self, *, quiet_seconds: float = QUIET_SECONDS, now: float | None = None) -> None:
+    def __init__(
+        self, *, now: float | None = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._lock = threading.Lock()
-        self._quiet = quiet_seconds
-        self._heard: float = time.monotonic() if now is None else now
+        self._clock = clock
+        self._quiet = QUIET_SECONDS
+        self._heard: float = clock() if now is None else now
         self._ever = False
         self._report: Report | None = None
         self._healthy_since = 0.0
@@ -151,7 +154,7 @@ class PageWatch:
     def note(self, report: Report | Mapping[str, Any], now: float | None = None) -> None:
         """Take a page's report."""
         found = report if isinstance(report, Report) else read_report(report)
-        at = time.monotonic() if now is None else now
+        at = self._clock() if now is None else now
         with self._lock:
             before = self._report
             if before is None or before.content != found.content:
@@ -172,7 +175,7 @@ class PageWatch:
 
     def crashed(self, reason: str, now: float | None = None) -> None:
         """The shell saw the page or its browser die."""
-        at = time.monotonic() if now is None else now
+        at = self._clock() if now is None else now
         with self._lock:
             self._crashes.append(at)
             self._healthy_since = at
@@ -185,7 +188,7 @@ class PageWatch:
 
     def state(self, now: float | None = None) -> PageState:
         """The page as it is now."""
-        at = time.monotonic() if now is None else now
+        at = self._clock() if now is None else now
         with self._lock:
             report = self._report
             quiet = at - self._heard > self._quiet

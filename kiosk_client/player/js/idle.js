@@ -95,6 +95,8 @@ export function watchIdle(act) {
   const timer = setInterval(tick, 1000)
   return {
     stay,
+    /** Seconds since anybody did anything. */
+    seconds: () => Math.max(0, Date.now() - state.lastActivity) / 1000,
     stop() {
       clearInterval(timer)
       stopAsking?.()

@@ -36,6 +36,8 @@ const PAGES = { attract: attractPage, home: homePage, section: sectionPage, entr
 const RELEASE_POLL = 30_000
 /** How often a preview asks: whoever writes waits for it. Milliseconds. */
 const PREVIEW_POLL = 4_000
+/** A screen in a closed house is dark again so long after the last touch, seconds. */
+const DIM_AFTER = 60
 
 const main = /** @type {HTMLElement} */ (document.getElementById('page'))
 const part = (/** @type {string} */ name) => /** @type {HTMLElement} */ (document.querySelector(`[data-part="${name}"]`))
@@ -54,6 +56,12 @@ let drawing = 0
 let limits = { idle: Infinity, warning: Infinity }
 /** @type {import('./context.js').Context} */
 let context
+/** @type {ReturnType<import('./heartbeat.js')['startHeartbeat']> | undefined} on a device alone */
+let heartbeat
+/** @type {'start' | 'shown' | 'fault'} */
+let stage = 'start'
+let toldScreen = ''
+let idleSeconds = () => 0
 
 /** Start from a clean document: nothing of a visit survives. */
 function startAgain() {
@@ -105,8 +113,21 @@ async function show({ place = null, scroll = 0, quiet = false } = {}) {
   append(main, page.content)
   drawDock(part('dock'), context, route, { back: goBack, chooseLanguage })
   limits = idleLimits(pkg.settings ?? {}, main.textContent ?? '')
+  tellShown(library, route)
   settle({ place, scroll, quiet, anchor: page.anchor })
 }
+
+/** Tell the device what is on the screen now, at once when a visit begins or ends. @param {import('./release.js').Library} library @param {import('./route.js').Route} route */
+function tellShown(library, route) {
+  const entry = route.page === 'entry' && library.entry(String(route.id))
+  stage = 'shown'
+  heartbeat?.enter(entry ? { entry: entry.id, title: library.title(entry), language: library.language.tag } : null)
+  if (toldScreen !== screenNow()) heartbeat?.report()
+  toldScreen = screenNow()
+}
+
+/** @returns {'attract' | 'visit'} */
+const screenNow = () => (parseRoute(location.hash).page === 'attract' && !isDialogOpen() ? 'attract' : 'visit')
 
 const PREVIEWS = { draft: 'previewDraft', approved: 'previewApproved', live: 'previewLive' }
 
@@ -189,13 +210,15 @@ async function chooseLanguage(tag) {
 }
 
 /** Whether nothing changed: neither what plays nor the day, by which entries come and go. @param {import('./release.js').Release} newest */
-const isSame = (newest) => newest.package === release.package && newest.release === release.release && newest.today === release.today
+const isSame = (newest) => newest.package === release.package && newest.release === release.release && newest.content === release.content && newest.today === release.today
 
 /** A release that became active under the page: its documents must be read together. */
 async function takeNewRelease() {
+  // a device's page keeps its set until the visit has ended
+  if (release.content) return
   const newest = await readRelease().catch(() => release)
   if (isSame(newest)) return
-  pkg = await readPackage()
+  pkg = await readPackage(newest)
   release = newest
 }
 
@@ -263,19 +286,42 @@ async function pollRelease() {
   if (!isSame(newest)) startAgain()
 }
 
+/** Report to the device, and follow what it answers while nobody is disturbed. */
+async function reportToDevice() {
+  if (release.shell !== 'kiosk' || !release.content) return
+  const { startHeartbeat } = await import('./heartbeat.js')
+  heartbeat = startHeartbeat(release, {
+    now: () => ({ screen: stage === 'shown' ? screenNow() : stage, idle: idleSeconds() }),
+    reload: () => {
+      if (stage === 'fault') location.reload()
+      else if (screenNow() === 'attract') startAgain()
+    },
+    dim: (wanted) => {
+      const dark = wanted && stage === 'shown' && screenNow() === 'attract' && idleSeconds() > DIM_AFTER
+      document.documentElement.toggleAttribute('data-dim', dark)
+    },
+  })
+  const light = () => document.documentElement.removeAttribute('data-dim')
+  for (const name of ['pointerdown', 'keydown']) addEventListener(name, light, { capture: true, passive: true })
+}
+
 function guardKiosk() {
   document.documentElement.dataset.shell = 'kiosk'
   for (const name of ['contextmenu', 'dragstart']) addEventListener(name, (event) => event.preventDefault())
-  watchIdle({
+  const idle = watchIdle({
     limits: () => (parseRoute(location.hash).page === 'attract' ? { idle: Infinity, warning: Infinity } : limits),
     isPaused: isMediaPlaying,
     warn: askStillThere,
     reset: startAgain,
   })
+  idleSeconds = idle.seconds
 }
 
 /** What is shown when the content cannot be read: calm, and trying again by itself. */
-function showFault() {
+function showFault(/** @type {unknown} */ reason) {
+  stage = 'fault'
+  heartbeat?.blame(reason)
+  heartbeat?.report()
   main.replaceChildren(h('div.fault', null, h('h1', null, 'Lampisterie'), h('p', { lang: 'fr' }, 'Cet écran revient dans un instant.'), h('p', { lang: 'en' }, 'This screen will be back in a moment.'), h('p', { lang: 'ja' }, 'まもなく再開します。')))
   setTimeout(() => location.reload(), RELEASE_POLL)
 }
@@ -283,7 +329,9 @@ function showFault() {
 async function start() {
   applyPreferences()
   history.scrollRestoration = 'manual'
-  ;[release, pkg] = await Promise.all([readRelease(), readPackage()])
+  release = await readRelease()
+  await reportToDevice().catch(() => {})
+  pkg = await readPackage(release)
   document.documentElement.dataset.profile = release.profile
   if (/^#[0-9a-f]{6}$/i.test(pkg.theme?.accent ?? '')) document.documentElement.style.setProperty('--accent', String(pkg.theme?.accent))
   await show({ quiet: true })

@@ -12,8 +12,9 @@ import { makeDocument } from './text/search.js'
  * @typedef {{tag: string, name: string, dir: 'ltr' | 'rtl', fallback?: string[]}} Language
  * @typedef {{package: string, channel: string, release: number, default_language: string,
  *   languages: Language[], profile: string, shell: 'kiosk' | 'web', device?: {name: string} | null,
- *   today?: string, preview?: 'draft' | 'approved' | 'live'}} Release `today` is the day to take for today
- *   (`YYYY-MM-DD`), by default the device's own
+ *   today?: string, content?: string, preview?: 'draft' | 'approved' | 'live'}} Release `today` is the day to
+ *   take for today (`YYYY-MM-DD`), by default the device's own; `content` where the files of exactly this
+ *   set are, by default `content/`, whose files change with the release
  * @typedef {Record<string, string>} LanguageMap
  * @typedef {{id: string, view: string, title: LanguageMap, summary?: LanguageMap, entries?: string[], sections?: Section[]}} Section
  * @typedef {{title: LanguageMap, summary?: LanguageMap, credits?: LanguageMap, theme?: {accent?: string, logo?: string, attract?: string[]},
@@ -38,11 +39,16 @@ async function readJson(path, options = {}) {
 /** What plays now. @returns {Promise<Release>} */
 export const readRelease = () => readJson('./release.json', { cache: 'no-store' })
 
-/** @returns {Promise<Package>} */
-export const readPackage = () => readJson('./content/package.json', { cache: 'no-cache' })
+let base = 'content/'
+
+/** The files of this release are meant from now on. @param {Release} release @returns {Promise<Package>} */
+export function readPackage(release) {
+  base = /^content\/[0-9a-f]{16}\/$/.test(release.content ?? '') ? String(release.content) : 'content/'
+  return readJson(contentUrl('package.json'), { cache: 'no-cache' })
+}
 
 /** @param {string} path path in the manifest */
-export const contentUrl = (path) => `./content/${path.split('/').map(encodeURIComponent).join('/')}`
+export const contentUrl = (path) => `./${base}${path.split('/').map(encodeURIComponent).join('/')}`
 
 /**
  * The value of a language map for `language`, or the first there is.
