@@ -157,6 +157,7 @@ class Browser:
         self._number = 0
         self._answers: dict[int, tuple[threading.Event, dict[str, Any]]] = {}
         self._page: str | None = None
+        self._attaching: set[int] = set()
         self._page_known = threading.Event()
         self._code: int | None = None
         self._reaping = threading.Lock()
@@ -187,6 +188,11 @@ class Browser:
         if page:
             if not self._page_known.wait(seconds):
                 raise KioskError(f"expected a page in the browser, got none in {seconds:g} seconds")
+            if self._page is None:
+                raise KioskError(
+                    "expected a browser that lets itself be watched, got one whose policy forbids "
+                    "it: set DeveloperToolsAvailability to 0, as deploy/chromium-policy.json does"
+                )
             session = self._page
         asked, number = threading.Event(), None
         holder: dict[str, Any] = {}
@@ -251,7 +257,7 @@ class Browser:
         *,
         session: str | None = None,
         number: int | None = None,
-    ) -> None:
+    ) -> int:
         with self._lock:
             if number is None:
                 self._number += 1
@@ -264,6 +270,7 @@ class Browser:
             with contextlib.suppress(OSError):
                 while raw and self._out >= 0:
                     raw = raw[os.write(self._out, raw) :]
+            return number
 
     def _read(self) -> None:
         rest = b""
@@ -290,13 +297,19 @@ class Browser:
                 self._page = message["result"]["sessionId"]
                 self._page_known.set()
                 self._send("Inspector.enable", session=self._page)
+            elif message["id"] in self._attaching and "error" in message:
+                # Crashes and exits are told all the same.
+                log.warning("the browser's policy forbids to look at its page")
+                self._page_known.set()
             return
         method, parameters = message.get("method"), message.get("params", {})
         if method == "Target.targetCreated":
             target = parameters["targetInfo"]
             if target["type"] == "page" and self._page is None:
-                self._send(
-                    "Target.attachToTarget", {"targetId": target["targetId"], "flatten": True}
+                self._attaching.add(
+                    self._send(
+                        "Target.attachToTarget", {"targetId": target["targetId"], "flatten": True}
+                    )
                 )
         elif method in ("Target.targetCrashed", "Inspector.targetCrashed"):
             self._end("page-crashed")
