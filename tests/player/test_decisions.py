@@ -369,3 +369,75 @@ def test_a_missing_word_is_said_in_english_and_numbers_choose_the_plural(run: Ru
         "fr",
         "en",
     ]
+
+
+def door(run: Run, *touches: tuple[str, float, float]) -> bool:
+    """Whether the door opens: each touch is its corner, when it begins and how long it lasts."""
+    events = [
+        {"down": down, "corner": corner, "at": at + (0 if down else lasts)}
+        for corner, at, lasts in touches
+        for down in (True, False)
+    ]
+    return bool(
+        run(
+            "corner.js",
+            "a.some((s => e => m.isOpen(s.g = m.nextGesture(s.g, e)))({g: m.NO_GESTURE}))",
+            events,
+        )
+    )
+
+
+def taps(
+    corner: str, start: float, count: int = 4, every: float = 500
+) -> list[tuple[str, float, float]]:
+    return [(corner, start + number * every, 80) for number in range(count)]
+
+
+def test_the_hidden_door_wants_a_held_corner_and_four_taps_there(run: Run) -> None:
+    held = ("top-left", 0, 3000)
+    assert door(run, held, *taps("top-left", 3500))
+    assert not door(run, held, *taps("top-left", 3500, count=3))
+    assert not door(run, ("top-left", 0, 2900), *taps("top-left", 3500))
+    assert not door(run, held, *taps("top-right", 3500))
+    assert not door(run, held, *taps("top-left", 5500))
+    assert not door(run, held, *taps("top-left", 3500, every=2500))
+    assert not door(run, ("", 0, 4000), *taps("", 4500))
+    assert not door(run, *taps("top-left", 0, count=30))
+    assert not door(
+        run,
+        held,
+        *taps("top-left", 3500, count=2),
+        ("", 4600, 50),
+        *taps("top-left", 4700, count=2),
+    )
+
+
+def test_corners_are_large_enough_for_a_finger_and_are_four(run: Run) -> None:
+    at = "m.cornerAt(a[0], a[1], 1280, 800)"
+    found = [
+        run("corner.js", at, point)
+        for point in ([3, 3], [1277, 3], [3, 797], [1277, 797], [640, 400], [640, 3], [3, 400])
+    ]
+    assert found == ["top-left", "top-right", "bottom-left", "bottom-right", "", "", ""]
+    assert run("corner.js", at, [89, 89]) == "top-left"
+    assert run("corner.js", "m.cornerAt(a[0], a[1], 3840, 2160)", [230, 230]) == "top-left"
+
+
+@pytest.mark.parametrize(
+    ("key", "leads"),
+    [
+        ({"code": "F12"}, True),
+        ({"code": "KeyI", "ctrlKey": True, "shiftKey": True}, True),
+        ({"code": "KeyW", "ctrlKey": True}, True),
+        ({"code": "KeyU", "ctrlKey": True}, True),
+        ({"code": "KeyC", "ctrlKey": True}, False),
+        ({"code": "KeyU"}, False),
+        ({"code": "ArrowLeft", "altKey": True}, False),
+        ({"code": "Equal", "ctrlKey": True}, False),
+    ],
+)
+def test_keys_that_lead_out_are_told_from_those_visitors_need(
+    run: Run, key: dict[str, object], leads: bool
+) -> None:
+    plain = {"code": "", "ctrlKey": False, "metaKey": False, "shiftKey": False, "altKey": False}
+    assert run("corner.js", "m.leadsOut(a)", {**plain, **key}) is leads

@@ -103,3 +103,20 @@ export function watchCorners(open = openTechnician) {
     open()
   })
 }
+
+/** Keys of a browser that lead out of the player, or into its insides. @param {KeyboardEvent} event */
+export function leadsOut({ code, ctrlKey, metaKey, shiftKey, altKey }) {
+  if (code === 'F12' || code === 'F1' || code === 'F11') return true
+  if (altKey && !ctrlKey) return code === 'F4' || code === 'Home'
+  if (!ctrlKey && !metaKey) return false
+  return shiftKey ? /^Key[CIJMNQTW]$/.test(code) : /^Key[DHJNOPSTUW]$/.test(code)
+}
+
+/** Keep those keys from the browser, where it lets a page do so. */
+export function guardKeys() {
+  addEventListener('keydown', (event) => {
+    if (!event.altKey || !event.ctrlKey) {
+      if (leadsOut(event)) event.preventDefault()
+    }
+  }, { capture: true })
+}

@@ -5,6 +5,7 @@
 
 import { append, h } from './dom.js'
 import { makeContext } from './context.js'
+import { guardKeys, watchCorners } from './corner.js'
 import { idleLimits, watchIdle } from './idle.js'
 import { applyPreferences, forgetPreferences } from './preferences.js'
 import { loadLibrary, readPackage, readRelease } from './release.js'
@@ -317,9 +318,17 @@ function guardKiosk() {
   idleSeconds = idle.seconds
 }
 
+/** Keep visitors in, and let technicians through. */
+function guardDoors() {
+  watchCorners()
+  guardKeys()
+}
+
 /** What is shown when the content cannot be read: calm, and trying again by itself. */
 function showFault(/** @type {unknown} */ reason) {
   stage = 'fault'
+  // without a release nothing else opened it
+  if (!release) watchCorners()
   heartbeat?.blame(reason)
   heartbeat?.report()
   main.replaceChildren(h('div.fault', null, h('h1', null, 'Lampisterie'), h('p', { lang: 'fr' }, 'Cet écran revient dans un instant.'), h('p', { lang: 'en' }, 'This screen will be back in a moment.'), h('p', { lang: 'ja' }, 'まもなく再開します。')))
@@ -330,6 +339,7 @@ async function start() {
   applyPreferences()
   history.scrollRestoration = 'manual'
   release = await readRelease()
+  if (release.shell === 'kiosk' && !release.preview) guardDoors()
   await reportToDevice().catch(() => {})
   pkg = await readPackage(release)
   document.documentElement.dataset.profile = release.profile
