@@ -109,17 +109,18 @@ class Agent:
             KioskError: the sync failed; the heartbeat said so, or waits to.
         """
         # Here, so that serving starts before python-tuf is read from a slow card.
+        from kiosk_client.network import load_network
         from kiosk_client.sync import sync, utc_now
         from kiosk_client.wire import Wire
 
         now = self._now or utc_now
-        wire = Wire(cancel=self._stop)
+        wire = Wire(cancel=self._stop, network=load_network(self._data), now=now)
         failed: KioskError | None = None
         progress = Progress(lambda: self._tell(wire, now(), progress.now), self._interval)
         coming = None
         try:
             try:
-                result = sync(self._data, wire, watcher=progress, now=now)
+                result = sync(self._data, wire, watcher=progress, now=now, trigger="poll")
                 if result.outcome != "unchanged":
                     log.info("%s release %s", result.outcome, result.release)
             except KioskError as error:

@@ -1,6 +1,6 @@
 """The `kiosk-client` command: parse, call, print, and end with a documented exit code.
 
-Heavy parts (python-tuf, urllib3, waitress) are imported by the commands that
+Heavy parts (python-tuf, waitress) are imported by the commands that
 need them: `status` on a small board must not wait for them.
 """
 
@@ -105,10 +105,11 @@ def _data_dir_option(command: Any) -> Any:
 def enrol(ctx: click.Context, url: str, code: str, name: str | None) -> None:
     """Make this machine a device of the server at URL, with the CODE it printed."""
     from kiosk_client.enrol import enrol as enrol_device
+    from kiosk_client.network import load_network
     from kiosk_client.wire import Wire
 
     data = _data(ctx, create=True)
-    wire = Wire()
+    wire = Wire(network=load_network(data))
     try:
         device, assignment = enrol_device(data, wire, url, code, name=name)
     finally:
@@ -128,13 +129,14 @@ def enrol(ctx: click.Context, url: str, code: str, name: str | None) -> None:
 @click.pass_context
 def sync(ctx: click.Context, as_json: bool) -> None:
     """Fetch what is new, check every byte of it, then play it."""
+    from kiosk_client.network import load_network
     from kiosk_client.progress import TerminalWatcher, readable
     from kiosk_client.sync import sync as sync_device
     from kiosk_client.wire import Wire
 
     data = _data(ctx)
     load_device(data)
-    wire = Wire()
+    wire = Wire(network=load_network(data))
     watcher = TerminalWatcher() if sys.stderr.isatty() and not as_json else None
     try:
         result = sync_device(data, wire, watcher=watcher)
@@ -150,6 +152,7 @@ def sync(ctx: click.Context, as_json: bool) -> None:
     words = {
         "activated": f"Now playing {result.package} release {result.release}",
         "ready": f"{result.package} release {result.release} waits until nobody uses the screen",
+        "waiting": f"{result.package} release {result.release} plays on",
         "repaired": f"Repaired {result.package} release {result.release}",
         "unchanged": f"{result.package} release {result.release} is up to date",
     }[result.outcome]

@@ -82,11 +82,10 @@ def next_opening(now: datetime, window: Window) -> datetime:
     raise AssertionError("an hour of the day comes every day")
 
 
-def load_network(data: DataDir, *, waits: bool = True) -> Network:
+def load_network(data: DataDir) -> Network:
     """The settings of this device's venue, with those of the server where it has none.
 
-    Without `waits` there is no window: a person stands there. Nor is there one
-    for a device that has nothing to show.
+    There is no window for a device that has nothing to show.
 
     Raises:
         KioskError: the venue's own file says something that cannot be used.
@@ -102,7 +101,7 @@ def load_network(data: DataDir, *, waits: bool = True) -> Network:
     for name, parse in parsers:
         key = f"download_{name}" + ("_kbps" if name == "cap" else "")
         found[name] = _setting(own, given, key, parse)
-    if not waits or not data.active.exists():
+    if not data.active.exists():
         found["window"] = None
     if found["window"] is not None and assignment is not None:
         window: Window = found["window"]

@@ -37,7 +37,7 @@ from kiosk_client.folder import Folder
 from kiosk_client.holdings import LARGEST_ROOT, anchor_name
 from kiosk_client.stick_layout import copy_blobs, find_stick
 from kiosk_client.store import Store, megabytes, prove
-from kiosk_client.wire import Cancelled, Wire, json_object
+from kiosk_client.wire import Cancelled, WaitingForWindow, Wire, json_object
 from package_format.manifest import ManifestFile
 
 KINDS = ("stick", "relay", "mirror", "origin")
@@ -241,7 +241,7 @@ def fetch_from(
             except StickTrouble as error:
                 said = error
                 lacking = None if source.optional else said
-            except _OF_A_SOURCE as error:
+            except (WaitingForWindow, *_OF_A_SOURCE) as error:
                 said = error
             finally:
                 if counter.size > 0:
@@ -478,6 +478,9 @@ def _from_neighbour(
                 return
             try:
                 transfer.fetch_blob(wire, address, store, entry, stop=stop, progress=progress)
+            except WaitingForWindow as error:
+                with lock:
+                    troubles.append(error)
             except _OF_A_SOURCE as error:
                 with lock:
                     troubles.append(error)

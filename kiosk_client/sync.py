@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -88,7 +89,7 @@ from kiosk_client.store import (
 )
 from kiosk_client.transfer import WORKERS
 from kiosk_client.watcher import Watcher
-from kiosk_client.wire import Cancelled, Wire
+from kiosk_client.wire import Cancelled, WaitingForWindow, Wire
 from package_format.layout import manifest_target, target_file
 from package_format.manifest import Manifest, ManifestFile
 
@@ -103,9 +104,10 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class SyncResult:
-    """What a sync did. `outcome`: `activated`, `ready`, `repaired` or `unchanged`.
+    """What a sync did. `outcome`: `activated`, `ready`, `waiting`, `repaired` or `unchanged`.
 
-    `ready`: a release is complete and waits until nobody uses the screen. Package,
+    `ready`: a release is complete and waits until nobody uses the screen. `waiting`:
+    what is large of it waits for the hours the venue wants it fetched at. Package,
     channel and release are the assigned ones as they will play. `message` says why
     something was left, `trouble` what failed for another package of the programme.
     `sources` are the bytes of files by the kind of source they came from.
@@ -181,18 +183,20 @@ def sync(
                 make_folders(data)
                 sweep(data.root)
                 sweep(data.sets)
-                result = _sync(
-                    data,
-                    wire,
-                    watcher or Watcher(),
-                    reserve,
-                    workers,
-                    now,
-                    discovery,
-                    stick,
-                    activate,
-                    trigger,
-                )
+                # Somebody who asks for it now means now.
+                with nullcontext() if trigger == "poll" else wire.at_any_hour():
+                    result = _sync(
+                        data,
+                        wire,
+                        watcher or Watcher(),
+                        reserve,
+                        workers,
+                        now,
+                        discovery,
+                        stick,
+                        activate,
+                        trigger,
+                    )
             except OSError as error:
                 raise from_os_error(error) from error
         except Cancelled:
@@ -340,7 +344,7 @@ class _Taken:
 
 
 def _outcome(states: Collection[str], *, repaired: bool) -> str:
-    for word in ("activated", "ready"):
+    for word in ("activated", "ready", "waiting"):
         if word in states:
             return word
     return "repaired" if repaired else "unchanged"
@@ -380,11 +384,17 @@ def _take(
         withdraw(data, slot.key)
         loaded = load_set(data, slot.current)
         files = loaded.files if loaded else ()
-        fetched = fetcher.complete(files)
+        with fetcher.wire.at_any_hour():
+            fetched = fetcher.complete(files)
         state = "repaired" if fetched else "unchanged"
         return _Taken(slot.current, fetched, state, why_not)
     files = needed_files(manifest, chosen.profile, chosen.languages)
-    fetched = fetcher.complete(files, coming=chosen)
+    try:
+        fetched = fetcher.complete(files, coming=chosen)
+    except WaitingForWindow as error:
+        _repair(data, fetcher, [slot] if slot else ())
+        playing = slot.current if slot and slot.current else chosen
+        return _Taken(playing, (), "waiting", str(error))
     if at_once and activate_set(data, chosen, main=main):
         state = "activated"
     elif not at_once and stage(data, slot_key(chosen.package, chosen.channel), chosen, main=main):
@@ -581,7 +591,9 @@ def _repair(data: DataDir, fetcher: _Fetching, slots: Iterable[Slot]) -> None:
         if loaded is None:
             continue
         try:
-            fetcher.complete(loaded.files)
+            # What plays must not stay in holes until the night.
+            with fetcher.wire.at_any_hour():
+                fetcher.complete(loaded.files)
         except Cancelled:
             raise
         except KioskError:

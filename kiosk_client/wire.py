@@ -142,8 +142,8 @@ class Wire:
         window = self.network.window
         opens = f" at {next_opening(self._now(), window):%H:%M}" if window else ""
         return WaitingForWindow(
-            f"waiting for the download window, {window}: the rest comes{opens}; "
-            "`kiosk-client sync --now` does not wait"
+            f"what is large waits for the download window, {window}: it comes{opens}; "
+            "`kiosk-client sync` by hand does not wait"
         )
 
     def add(self, other: Wire) -> None:
