@@ -24,6 +24,7 @@ from urllib.parse import urlsplit
 
 from kiosk_client import transfer, trust
 from kiosk_client.config import Assignment, DataDir, Device
+from kiosk_client.discovery import service_name
 from kiosk_client.durable import read_json
 from kiosk_client.errors import (
     DamagedTransfer,
@@ -55,8 +56,8 @@ _LAN_RATE = 64 * 1024
 
 log = logging.getLogger("kiosk_client.sources")
 
-Discovery = Callable[[str], Sequence[str]]
-"""Finds relays in this network by the name of the trust anchor: their addresses."""
+Discovery = Callable[[str, str], Sequence[str]]
+"""Finds relays in this network by the name of the trust anchor, but not this device's own name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +129,9 @@ class Reach:
         wanted = local_setting(self.data, self.assignment, "discover") is not False
         if search and wanted and self.discovery is not None and self._found is None:
             try:
-                urls = self.discovery(anchor_name(self.data, self.device))
+                urls = self.discovery(
+                    anchor_name(self.data, self.device), service_name(self.device.id)
+                )
             except (OSError, ValueError) as error:
                 # Venues' networks forbid multicast in many ways; none is a fault of the kiosk.
                 log.info("no neighbours were searched for: %s", error)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kiosk_client.config import load_device, open_data_dir
+from kiosk_client.config import DataDir, load_device, open_data_dir
 from kiosk_client.errors import KioskError
 from kiosk_client.progress import TerminalWatcher, readable
 
@@ -65,7 +65,7 @@ def export_command(
     data = open_data_dir(ctx.obj)
     load_device(data)
     tags = _tags(languages)
-    wire = None if offline else _impatient_wire()
+    wire = None if offline else _impatient_wire(data)
     try:
         done = export_stick(
             data,
@@ -122,13 +122,14 @@ def import_command(ctx: click.Context, folder: Path, pin: str | None, as_json: b
 
     data = open_data_dir(ctx.obj)
     load_device(data)
-    wire = _impatient_wire()
+    wire = _impatient_wire(data)
     try:
         result = sync(
             data,
             wire,
             watcher=_watcher("to copy", as_json=as_json),
             stick=GivenStick(folder.absolute(), pin),
+            trigger="stick",
         )
     except KioskError as error:
         if as_json:
@@ -167,11 +168,12 @@ def _watcher(verb: str, *, as_json: bool) -> TerminalWatcher | None:
     return TerminalWatcher(verb=verb) if sys.stderr.isatty() and not as_json else None
 
 
-def _impatient_wire() -> Wire:
+def _impatient_wire(data: DataDir) -> Wire:
     """The network is only asked for what is missing, and mostly not there: no long waits."""
+    from kiosk_client.network import load_network
     from kiosk_client.wire import Limits, Wire
 
-    return Wire(limits=Limits(connect_seconds=5.0, attempts=2))
+    return Wire(limits=Limits(connect_seconds=5.0, attempts=2), network=load_network(data))
 
 
 def _print_json(value: dict[str, Any]) -> None:
