@@ -129,6 +129,7 @@ def enrol(ctx: click.Context, url: str, code: str, name: str | None) -> None:
 @click.pass_context
 def sync(ctx: click.Context, as_json: bool) -> None:
     """Fetch what is new, check every byte of it, then play it."""
+    from kiosk_client.discovery import find_relays
     from kiosk_client.network import load_network
     from kiosk_client.progress import TerminalWatcher, readable
     from kiosk_client.sync import sync as sync_device
@@ -139,7 +140,7 @@ def sync(ctx: click.Context, as_json: bool) -> None:
     wire = Wire(network=load_network(data))
     watcher = TerminalWatcher() if sys.stderr.isatty() and not as_json else None
     try:
-        result = sync_device(data, wire, watcher=watcher)
+        result = sync_device(data, wire, watcher=watcher, discovery=find_relays)
     except KioskError as error:
         if as_json:
             _print_json({"outcome": "failed", "error_code": error.code, "message": str(error)})
@@ -178,15 +179,23 @@ def sync(ctx: click.Context, as_json: bool) -> None:
     type=click.FloatRange(1.0, 86_400.0),
     help="Seconds between two looks at the server.",
 )
+@click.option(
+    "--relay",
+    metavar="PORT",
+    type=click.IntRange(0, 65535),
+    help="Serve what is here to other kiosks in this network too, at this port (usually 8081).",
+)
 @_data_dir_option
 @click.pass_context
-def run(ctx: click.Context, host: str, port: int, poll: float) -> None:
+def run(ctx: click.Context, host: str, port: int, poll: float, relay: int | None) -> None:
     """Serve the screen and keep it fresh, until stopped."""
     from kiosk_client.agent import Agent, serve
+    from kiosk_client.relay import relaying
 
     data = _data(ctx)
     load_device(data)
-    serve(data, host=host, port=port, agent=Agent(data, interval=poll), ready=_ready)
+    with relaying(data, port=relay):
+        serve(data, host=host, port=port, agent=Agent(data, interval=poll), ready=_ready)
 
 
 @main.command()
