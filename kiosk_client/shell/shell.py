@@ -75,6 +75,7 @@ class Shell:
         program: str,
         *,
         sight: Callable[[], Sight] = Sight,
+        on_crash: Callable[[str], None] = lambda reason: None,
         give_back: Callable[[str], bool] = lambda reason: False,
         hours: Callable[[datetime], Hours] = lambda now: Hours(),
         limits: Limits | None = None,
@@ -86,11 +87,13 @@ class Shell:
     ) -> None:
         """Prepare a shell that runs `program`.
 
+        `on_crash(reason)` hears of each crash that the content may have caused;
         `give_back(reason)` takes up the release before and says whether there was one.
         """
         self._data = data
         self._program = program
         self._sight = sight
+        self._on_crash = on_crash
         self._give_back = give_back
         self._hours = hours
         self._headless = headless
@@ -179,8 +182,7 @@ class Shell:
         if reason is not None:
             log.warning("the browser is of no use any more: %s", reason)
             self._end(grace=0.0)
-            self._watch.crashed(now, reason)
-            self._count(reason)
+            self._crashed(now, reason)
         wanted, self._wanted = self._wanted or self._night(now), None
         if wanted is not None:
             log.info("a fresh browser: %s", wanted)
@@ -198,11 +200,18 @@ class Shell:
             )
             # A page that says nothing will not close when asked either.
             self._end(grace=0.0 if reason == "page-silent" else 3.0)
+            if reason == "page-silent":
+                self._on_crash(reason)
             self._count(reason)
         elif action is Action.GIVE_BACK:
             self._judge(now)
         elif action in (Action.START, Action.START_RESTING):
             self._begin(now, resting=action is Action.START_RESTING)
+
+    def _crashed(self, now: float, reason: str) -> None:
+        if self._watch.crashed(now, reason):
+            self._on_crash(reason)
+        self._count(reason)
 
     def _reported(self) -> str | None:
         with self._lock:
@@ -248,8 +257,7 @@ class Shell:
             )
         except KioskError as error:
             log.error("%s", error)
-            self._watch.crashed(now, "not-started")
-            self._count("not-started")
+            self._crashed(now, "not-started")
             return
         self._watch.started(now)
 

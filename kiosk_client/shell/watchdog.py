@@ -105,21 +105,27 @@ class Watch:
         self._since = self._watching_from = self._last = now
         self._seen = False
 
-    def crashed(self, now: float, reason: str) -> None:
-        """The browser ended, its renderer crashed, or it could not be started."""
+    def crashed(self, now: float, reason: str) -> bool:
+        """The browser ended, its renderer crashed, or it could not be started.
+
+        Returns whether the content may have caused it.
+        """
         self.reason = reason
+        blamed = False
         if self.state is State.PLAYING or not self._rest:
             early = not self._seen and now - self._since < self.limits.early
             self._early_ends = self._early_ends + 1 if early else 0
-            self.crashes.append(Crash(now, reason, not early))
+            blamed = not early and reason != "not-started"
+            self.crashes.append(Crash(now, reason, blamed))
             window = [
                 crash
                 for crash in self.crashes
                 if crash.blames_content and now - crash.at <= self.limits.window
             ]
-            on_trial = self._rests > 0 and not early
+            on_trial = self._rests > 0 and blamed
             self._judge = on_trial or len(window) >= self.limits.crashes
         self._down(now)
+        return blamed
 
     def restart(self, now: float) -> None:
         """Somebody, or the night, wants a fresh browser: no crash, no pause."""

@@ -190,23 +190,43 @@ class Technician:
         return {"work": self._work.to_json()}
 
     def _sync_here(self, note: Note) -> None:
+        from kiosk_client.discovery import find_relays
+
+        self._bring_up_to_date(note, discovery=find_relays, trigger="person")
+
+    def _bring_up_to_date(self, note: Note, **options: Any) -> None:
+        from kiosk_client.network import load_network
         from kiosk_client.sync import sync
         from kiosk_client.wire import Wire
 
-        wire = Wire()
+        wire = Wire(network=load_network(self._data), now=self._now)
         try:
-            result = sync(self._data, wire, watcher=note, now=self._now)
+            result = sync(self._data, wire, watcher=note, now=self._now, **options)
         finally:
             wire.close()
+        if options["trigger"] == "stick" and result.fetched_bytes:
+            note.line("done.imported", "ok", bytes=result.fetched_bytes)
         note.line(f"done.{result.outcome}", "ok", package=result.package, release=result.release)
 
     def _try_network(self, note: Note) -> None:
+        from kiosk_client.network import load_network
         from kiosk_client.technician.reach import try_network
 
-        try_network(self._data, note, now=self._now)
+        try_network(self._data, note, load_network(self._data), now=self._now)
 
     def _take_stick(self, asked: Mapping[str, Any]) -> dict[str, Any]:
-        raise Refused(404, "not-found")
+        """Import from a stick that is mounted; any other folder is none of this page's business."""
+        from kiosk_client.sources import GivenStick
+
+        folder, pin = asked.get("folder"), asked.get("pin")
+        if folder not in [stick.folder for stick in self._sticks()]:
+            raise Refused(400, "stick-trouble")
+        if pin is not None and not isinstance(pin, str):
+            raise Refused(400, "bad-request")
+        stick = GivenStick(Path(str(folder)), pin)
+        return self._begin(
+            "stick", lambda note: self._bring_up_to_date(note, stick=stick, trigger="stick")
+        )
 
     def _rename(self, asked: Mapping[str, Any]) -> dict[str, Any]:
         name = asked.get("name")

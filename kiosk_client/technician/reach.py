@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 from kiosk_client.config import DataDir, load_device
 from kiosk_client.errors import ForeignAnswer, KioskError
+from kiosk_client.network import Network, bypasses
 from kiosk_client.technician.work import Note
 from kiosk_client.wire import Limits, Wire
 
@@ -34,15 +35,14 @@ QUICK = Limits(
 def try_network(
     data: DataDir,
     note: Note,
+    network: Network | None = None,
     *,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
-    wire: Callable[[], Wire] = lambda: Wire(limits=QUICK),
-    proxied: bool = False,
     sysfs: Path = Path("/sys/class/net"),
 ) -> None:
     """Write what works and what does not to `note`, step by step; the first failure ends it.
 
-    `proxied`: requests go through a proxy, so that names and certificates are its business.
+    Where the venue has a proxy, names and certificates are its business.
 
     Raises:
         NotEnrolled: there is no server to look for.
@@ -52,15 +52,16 @@ def try_network(
     port = parts.port or (443 if parts.scheme == "https" else 80)
     if not _is_here(host) and not _link(note, sysfs):
         return
-    if proxied:
+    network = network or Network()
+    if network.proxy is not None and not bypasses(host, network.no_proxy):
         note.line("net.proxy", "none")
     else:
         found = _resolve(note, host, port)
         if found is None or not _connect(note, host, port, found):
             return
-        if parts.scheme == "https" and not _handshake(note, host, port):
+        if parts.scheme == "https" and not _handshake(note, host, port, network):
             return
-    _ask(data, note, host, now, wire)
+    _ask(data, note, host, now, network)
 
 
 def _is_here(host: str) -> bool:
@@ -114,9 +115,11 @@ def _connect(note: Note, host: str, port: int, found: list[tuple[Any, ...]]) -> 
     return False
 
 
-def _handshake(note: Note, host: str, port: int) -> bool:
+def _handshake(note: Note, host: str, port: int, network: Network) -> bool:
     try:
         context = ssl.create_default_context()
+        if network.ca_file is not None:
+            context.load_verify_locations(network.ca_file)
         with (
             socket.create_connection((host, port), timeout=PATIENCE) as plain,
             context.wrap_socket(plain, server_hostname=host),
@@ -137,10 +140,10 @@ def _ask(
     note: Note,
     host: str,
     now: Callable[[], datetime],
-    wire: Callable[[], Wire],
+    network: Network,
 ) -> None:
     url = load_device(data).repository_url + "metadata/timestamp.json"
-    asking = wire()
+    asking = Wire(limits=QUICK, network=network, now=now)
     try:
         reply = asking.ask("GET", url, limit=64 * 1024, attempts=1)
     except ForeignAnswer as error:

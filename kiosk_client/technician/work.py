@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from kiosk_client.errors import Busy, KioskError, from_os_error
+from kiosk_client.errors import Busy, KioskError, PinThrottled, from_os_error
 from kiosk_client.watcher import Watcher
 
 log = logging.getLogger("kiosk_client.technician")
@@ -91,7 +91,8 @@ class Work:
             do(note)
         except (KioskError, OSError) as error:
             found = from_os_error(error) if isinstance(error, OSError) else error
-            note.line(f"error.{found.code}", "bad", detail=str(found))
+            wait = {"seconds": found.seconds} if isinstance(found, PinThrottled) else {}
+            note.line(f"error.{found.code}", "bad", detail=str(found), **wait)
         except Exception as error:
             log.exception("what the technician asked for failed in a way nobody foresaw")
             note.line("error.failed", "bad", detail=type(error).__name__)

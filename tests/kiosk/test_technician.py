@@ -15,8 +15,9 @@ from typing import Any
 
 import pytest
 
-from kiosk_client.config import load_device, save_device
+from kiosk_client.config import load_device, open_data_dir, save_device
 from kiosk_client.pin import save_pin
+from kiosk_client.stick import export_stick
 from kiosk_client.technician.lines import status_lines
 from kiosk_client.technician.reach import try_network
 from kiosk_client.technician.sessions import IDLE_SECONDS, LONGEST_SECONDS, Sessions
@@ -258,6 +259,53 @@ broken
         Mount("/media/kiosk/HARBOUR STICK", "HARBOUR STICK"),
         Mount("/run/media/kiosk/港", "港"),
     ]
+
+
+def a_stick(origin: Origin, tmp_path: Path) -> Path:
+    """A stick with the release that `origin` published last, and the origin gone."""
+    other = Kiosk(open_data_dir(tmp_path / "other", create=True), origin)
+    origin.codes.add("9TRX7GK2MP4X")
+    other.enrol("9TRX7GK2MP4X")
+    other.sync()
+    folder = tmp_path / "stick"
+    folder.mkdir()
+    export_stick(other.data, folder, reserve=0)
+    origin.attack("", "drop")
+    return folder
+
+
+def test_a_stick_is_taken_and_no_other_folder_is(
+    screen: Screen, origin: Origin, kiosk: Kiosk, tmp_path: Path
+) -> None:
+    origin.publish()
+    folder = a_stick(origin, tmp_path)
+    screen.enter()
+    status, answer = screen.ask("stick", {"folder": str(folder)})
+    assert (status, answer["error"]) == (400, "stick-trouble")
+    screen.sticks = [Mount(str(folder), "HARBOUR")]
+    assert screen.ask("sticks")[1]["sticks"] == [{"folder": str(folder), "name": "HARBOUR"}]
+    screen.ask("stick", {"folder": str(folder)})
+    assert [line["key"] for line in ended(screen)["lines"]] == ["done.imported", "done.activated"]
+    assert kiosk.release == 1
+
+
+def test_an_expired_stick_wants_the_pin_once_more(
+    screen: Screen, origin: Origin, kiosk: Kiosk, tmp_path: Path
+) -> None:
+    origin.publish()
+    folder = a_stick(origin, tmp_path)
+    screen.sticks = [Mount(str(folder), "HARBOUR")]
+    screen.enter()
+    kiosk.clock = datetime.now(UTC) + timedelta(days=40)
+
+    def take(pin: str | None) -> str:
+        screen.ask("stick", {"folder": str(folder), "pin": pin})
+        return str(ended(screen)["lines"][-1]["key"])
+
+    assert take(None) == "error.metadata-expired"
+    assert take("0000") == "error.pin-refused"
+    assert kiosk.release is None
+    assert take("4711") == "done.activated"
 
 
 def test_the_name_changes_and_nothing_else_of_the_device(screen: Screen, kiosk: Kiosk) -> None:

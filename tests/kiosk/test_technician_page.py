@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from tests.conftest import missing
 from tests.kiosk.conftest import Kiosk
 from tests.kiosk.simulator import Origin
 from tests.kiosk.technician_screen import Screen, serving
+from tests.kiosk.test_technician import a_stick
 
 AXE = Path(__file__).parents[2] / "kiosk_client/player/node_modules/axe-core/axe.min.js"
 SIZE: ViewportSize = {"width": 1280, "height": 800}
@@ -148,6 +150,23 @@ def test_a_person_with_a_keyboard_alone_updates_the_screen(
     assert page.evaluate("document.cookie + JSON.stringify([...Object.entries(localStorage)])") == (
         "[]"
     )
+
+
+def test_an_expired_stick_is_taken_by_the_pin_alone(
+    screen: Screen, page: Page, origin: Origin, kiosk: Kiosk, tmp_path: Path
+) -> None:
+    origin.publish()
+    folder = a_stick(origin, tmp_path)
+    screen.sticks = [Mount(str(folder), "HARBOUR")]
+    kiosk.clock = datetime.now(UTC) + timedelta(days=40)
+    sign_in(page, screen)
+    page.get_by_role("button", name="USB stick").tap()
+    page.get_by_role("button", name="HARBOUR").tap()
+    page.get_by_text("The signatures on this stick have expired.").wait_for()
+    for digit in "4711":
+        page.get_by_role("button", name=digit, exact=True).tap()
+    page.locator(".key--go").tap()
+    page.get_by_text("harbour, release 1, is here and plays.").wait_for()
 
 
 def test_a_restart_is_asked_of_the_shell(screen: Screen, page: Page) -> None:

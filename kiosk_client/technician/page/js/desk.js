@@ -2,6 +2,7 @@
 
 import { append, h } from '../../js/dom.js'
 import { Refusal, ask } from './api.js'
+import { pinPad } from './enter.js'
 
 /** Milliseconds between two looks: while something is done, and otherwise. */
 const BUSY = 600
@@ -21,6 +22,9 @@ export function deskPage(words, act) {
   let drawnWork = ''
   let drawnLines = ''
   let name = ''
+  let folder = ''
+  let consentFor = 0
+  let stopExtra = () => {}
   const status = h('ul.lines', { role: 'list' })
   const work = h('section.card.work', { 'aria-live': 'polite', hidden: true })
   const extra = h('section.card.extra', { hidden: true })
@@ -41,7 +45,10 @@ export function deskPage(words, act) {
       const lines = JSON.stringify(state.lines)
       if (lines !== drawnLines) status.replaceChildren(...state.lines.map(drawLine))
       drawnLines = lines
-      if (state.work) drawWork(state.work)
+      if (state.work) {
+        drawWork(state.work)
+        offerConsent(state.work)
+      }
       if (state.work?.running) pause = BUSY
     } catch (why) {
       fail(why)
@@ -49,7 +56,7 @@ export function deskPage(words, act) {
     if (!stopped) timer = setTimeout(look, pause)
   }
   const start = (/** @type {string} */ what, /** @type {Record<string, unknown>} */ asked = {}) => async () => {
-    extra.hidden = true
+    hideExtra()
     try {
       drawnWork = ''
       drawWork((await ask(what, asked)).work)
@@ -86,8 +93,15 @@ export function deskPage(words, act) {
     ])
   }
 
-  const showExtra = (/** @type {Node[]} */ ...children) => {
-    extra.replaceChildren(...children)
+  const hideExtra = () => {
+    stopExtra()
+    stopExtra = () => {}
+    extra.hidden = true
+  }
+  const showExtra = (/** @type {import('../../js/dom.js').Child[]} */ ...children) => {
+    hideExtra()
+    extra.replaceChildren()
+    append(extra, children)
     extra.hidden = false
     extra.scrollIntoView({ block: 'nearest' })
     const first = extra.querySelector('button, input')
@@ -99,12 +113,25 @@ export function deskPage(words, act) {
       showExtra(
         h('h2', null, t('do.stick')),
         h('p', null, t(sticks.length ? 'stick.choose' : 'stick.none')),
-        ...sticks.map((/** @type {{folder: string, name: string}} */ stick) =>
-          h('button.button', { type: 'button', onclick: start('stick', { folder: stick.folder }) }, h('bdi', null, stick.name))),
+        sticks.map((/** @type {{folder: string, name: string}} */ stick) =>
+          h('button.button', { type: 'button', onclick: () => take(stick.folder) }, h('bdi', null, stick.name))),
         h('button.button', { type: 'button', onclick: chooseStick }, t('stick.again')))
     } catch (why) {
       fail(why)
     }
+  }
+  const take = (/** @type {string} */ chosen) => {
+    folder = chosen
+    return start('stick', { folder })()
+  }
+  /** A stick whose signatures have expired is taken by the PIN alone. @param {{kind: string, number: number, running: boolean, lines: any[]}} work */
+  function offerConsent(work) {
+    if (work.kind !== 'stick' || work.running || work.number === consentFor || !folder) return
+    if (!work.lines.some((line) => line.key === 'error.metadata-expired')) return
+    consentFor = work.number
+    const pad = pinPad(words, (pin) => start('stick', { folder, pin })())
+    showExtra(h('h2', null, t('do.stick')), h('p', null, t('stick.consent')), h('div.pin.pin--small', null, pad.content))
+    stopExtra = pad.stop
   }
   const rename = () => {
     const field = /** @type {HTMLInputElement} */ (h('input.field', { id: 'name', value: name, maxlength: 80, autocomplete: 'off', dir: 'auto' }))
@@ -112,7 +139,7 @@ export function deskPage(words, act) {
       event.preventDefault()
       try {
         name = (await ask('name', { name: field.value })).name
-        extra.hidden = true
+        hideExtra()
         look()
       } catch (why) {
         fail(why)
@@ -143,6 +170,7 @@ export function deskPage(words, act) {
     stop() {
       stopped = true
       clearTimeout(timer)
+      stopExtra()
     },
     content: h('div.desk', null,
       h('h1.visually-hidden', { tabindex: -1 }, t('title')),

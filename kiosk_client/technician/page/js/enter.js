@@ -6,16 +6,16 @@ import { Refusal, enter } from './api.js'
 const LONGEST = 12
 
 /**
+ * Keys for a PIN.
  * @param {import('./words.js').Words} words
- * @param {{entered: () => void, refused?: Refusal}} options
+ * @param {(pin: string) => Promise<void>} go what to do with a PIN; what it throws is told
  */
-export function enterPage(words, { entered, refused }) {
+export function pinPad(words, go) {
   const { t } = words
   let pin = ''
   let busy = false
   const dots = h('span.pin__dots', { 'aria-hidden': 'true' })
   const count = h('span.visually-hidden')
-  const shown = h('p.pin__shown', { role: 'status' }, dots, count)
   const message = h('p.pin__message', { role: 'alert' })
   const draw = () => {
     dots.textContent = '●'.repeat(pin.length) || '–'
@@ -33,15 +33,14 @@ export function enterPage(words, { entered, refused }) {
     pin = pin.slice(0, -1)
     draw()
   }
-  const go = async () => {
+  const take = async () => {
     if (busy || !pin) return
     busy = true
     const typed = pin
     pin = ''
     draw()
     try {
-      await enter(typed)
-      entered()
+      await go(typed)
     } catch (why) {
       say(why instanceof Refusal ? why : new Refusal('failed'))
     } finally {
@@ -49,29 +48,48 @@ export function enterPage(words, { entered, refused }) {
     }
   }
   const onKey = (/** @type {KeyboardEvent} */ event) => {
-    if (event.ctrlKey || event.altKey || event.metaKey) return
+    if (event.ctrlKey || event.altKey || event.metaKey || event.target instanceof HTMLSelectElement) return
     const digit = event.key.normalize('NFKC')
     if (/^[0-9]$/.test(digit)) type(digit)
     else if (event.key === 'Backspace') erase()
-    else if (event.key === 'Enter' && !(event.target instanceof HTMLButtonElement)) go()
+    else if (event.key === 'Enter' && !(event.target instanceof HTMLButtonElement)) take()
     else return
     event.preventDefault()
   }
   addEventListener('keydown', onKey)
   draw()
-  if (refused) say(refused)
   const key = (/** @type {string} */ digit) => h('button.key', { type: 'button', onclick: () => type(digit) }, digit)
   return {
+    say,
     stop: () => removeEventListener('keydown', onKey),
-    content: h('section.pin', { 'aria-labelledby': 'pin-title' },
-      h('h1.pin__title', { id: 'pin-title', tabindex: -1 }, t('title')),
-      h('p', null, t('pinText')),
-      shown, message,
+    content: [
+      h('p.pin__shown', { role: 'status' }, dots, count), message,
       // digits keep their places in every script
       h('div.pin__keys', { dir: 'ltr', role: 'group', 'aria-label': t('pin') },
         [...'123456789'].map(key),
         h('button.key.key--word', { type: 'button', onclick: erase, 'aria-label': t('pinErase') }, '⌫'),
         key('0'),
-        h('button.key.key--word.key--go', { type: 'button', onclick: go }, t('pinGo')))),
+        h('button.key.key--word.key--go', { type: 'button', onclick: take }, t('pinGo'))),
+    ],
+  }
+}
+
+/**
+ * @param {import('./words.js').Words} words
+ * @param {{entered: () => void, refused?: Refusal}} options
+ */
+export function enterPage(words, { entered, refused }) {
+  const { t } = words
+  const pad = pinPad(words, async (pin) => {
+    await enter(pin)
+    entered()
+  })
+  if (refused) pad.say(refused)
+  return {
+    stop: pad.stop,
+    content: h('section.pin', { 'aria-labelledby': 'pin-title' },
+      h('h1.pin__title', { id: 'pin-title', tabindex: -1 }, t('title')),
+      h('p', null, t('pinText')),
+      pad.content),
   }
 }
