@@ -194,7 +194,7 @@ def test_problems_come_first(studio: Studio, keeper: StudioClient) -> None:
     assert "Its disk is failing" in said
     assert "somebody should go and look" in said
     assert counts_of(page) == {
-        **{"All": 3, "Need a look": 2, "Online": 2},
+        **{"All devices": 3, "Need a look": 2, "Online": 2},
         **{"Silent, expected to play": 0, "Overdue": 1, "Unknown": 0},
     }
 

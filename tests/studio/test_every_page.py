@@ -24,6 +24,7 @@ from content_api.setup_server import prepare_server
 from tests.e2e.conftest import free_port
 from tests.studio import addresses
 from tests.studio.conftest import Live, Person, Windows, axe_faults
+from tests.studio.fleet import make_fleet
 
 PLACES = {
     "entry": "fosse-arenberg",
@@ -32,6 +33,8 @@ PLACES = {
     "language": "ja",
     "venue": "meiji",
     "device": "meiji-1",
+    "group": "halls",
+    "subscription": "1",
 }
 
 
@@ -63,6 +66,7 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
                 "languages": ["ja", "en"],
             },
         )
+        make_fleet(session, "meiji", "meiji-tablet", "meiji-1")
     found.start()
     yield found
     found.stop()

@@ -19,12 +19,13 @@ from sqlalchemy import select
 from content_api.accounts.access import current_actor
 from content_api.accounts.models import User
 from content_api.database import session
-from content_api.devices import groups, orders, service
+from content_api.devices import groups, orders, screenshots, service
 from content_api.devices.fleet_models import ORDER_KINDS, Order
 from content_api.devices.models import Device
 from content_api.messages import gettext as _
 from content_api.messages import ngettext
 from content_api.problems import Conflict, NotFound, Refused
+from content_api.settings import current_settings
 from content_api.studio.devices.words import order_names, order_state
 from content_api.studio.pages import Pages, redirect_to, render
 
@@ -80,6 +81,17 @@ def withdraw_order(device_id: str, number: int) -> Response:
     except Conflict:
         return redirect_to(back, _("Too late: the device has taken it."), "warn")
     return redirect_to(back, _("The order is taken back."))
+
+
+@pages.get("/devices/<device_id>/screenshot")
+@pages.requires("device.read")
+def screenshot(device_id: str) -> Response:
+    """The last picture of a device's screen."""
+    service.get_device(session(), device_id)
+    found = screenshots.read_screenshot(session(), current_settings(), device_id)
+    answer = Response(found, mimetype="image/jpeg")
+    answer.headers["X-Content-Type-Options"] = "nosniff"
+    return answer
 
 
 @pages.post("/groups/<group_id>/orders")

@@ -32,7 +32,7 @@ from content_api.packages.models import Package
 from content_api.problems import NotFound, PreconditionFailed
 from content_api.settings import current_settings
 from content_api.studio.account.forms import zone_options
-from content_api.studio.devices import groups, orders, plays, rollout
+from content_api.studio.devices import alerts, groups, orders, plays, rollout
 from content_api.studio.devices.facts import facts_of
 from content_api.studio.devices.forms import (
     load,
@@ -450,4 +450,4 @@ def _knows_package(slug: str) -> bool:
     return is_slug(slug) and session().get(Package, slug) is not None
 
 
-all_pages = [pages, groups.pages, orders.pages, plays.pages, rollout.pages]
+all_pages = [pages, groups.pages, orders.pages, plays.pages, rollout.pages, alerts.pages]

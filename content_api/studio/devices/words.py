@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -14,6 +14,9 @@ from content_api.studio import formats
 from content_api.studio.people.words import listed
 
 Values = Mapping[str, Any]
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_UTC = ZoneInfo("UTC")
 
 
 def sentence(point: Point, now: datetime, zone: ZoneInfo | None = None) -> str:
@@ -131,6 +134,47 @@ def order_state(state: str, message: str | None) -> tuple[str, str, str]:
         "failed": (pgettext("order", "failed"), "bad", "warning"),
         "expired": (pgettext("order", "never taken"), "warn", "warning"),
     }.get(state, (state, "neutral", "info"))
+
+
+def condition_names() -> dict[str, str]:
+    """What an alert can be about (`fleet_models.CONDITIONS`)."""
+    return {
+        "overdue": _("A device was not heard of for a week"),
+        "fault": _("A device reports trouble"),
+        "rollout-held": _("A release is held"),
+        "timestamp": _("The server's signatures need care"),
+    }
+
+
+def alert_said(
+    condition: str, code: str | None, details: Values, packages: Mapping[str, str]
+) -> str:
+    """What an alert says, beside the device it is about."""
+    if condition == "overdue":
+        return _("Somebody should go and look.")
+    if condition == "rollout-held":
+        package = str(details.get("package", ""))
+        return _(
+            "Release %(release)s of %(package)s goes to no further device.",
+            release=details.get("release"),
+            package=packages.get(package, package),
+        )
+    if condition == "timestamp":
+        return _("See the operations guide: %(message)s", message=details.get("message", ""))
+    word, __, cause = (code or "").partition(":")
+    said = {
+        "damaged": _("Some of what it plays is missing or damaged."),
+        "disk-full": _("Its disk is full."),
+        "disk-failing": _("Its disk is failing: replace it."),
+        "disk-read-only": _("Its disk is failing: replace it."),
+        "page-still": _("The page on its screen does not answer."),
+        "returned": _("A release did not play well; it went back to the one before."),
+    }
+    if word == "sync-failed":
+        return _sync_failed({"code": cause}, _EPOCH, _UTC)
+    if word == "fault":
+        return _fault(cause, cause)
+    return said.get(word, code or condition)
 
 
 def reason_words(reason: str) -> str:
@@ -253,7 +297,8 @@ def _fault(code: str, message: str) -> str:
         "not-enrolled": _("It does not know which device it is: enrol it again."),
         "not-trusted": _("What it holds is not signed as it should be."),
     }
-    return said.get(code) or _("Fault reported: %(message)s", message=f"{code}: {message}")
+    text = message if message == code else f"{code}: {message}"
+    return said.get(code) or _("Fault reported: %(message)s", message=text)
 
 
 def _returned(values: Values, _now: datetime, _zone: ZoneInfo) -> str:
