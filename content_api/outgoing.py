@@ -207,8 +207,22 @@ def send_mail(settings: Settings, to: str, subject: str, text: str) -> None:
             f"{settings.smtp_host} did not accept the name and password of CONTENT_API_SMTP_USER."
         ) from error
     except (OSError, smtplib.SMTPException, ValueError) as error:
-        said = " ".join(str(error).split())[:160] or type(error).__name__
-        raise SendingFailed(f"{settings.smtp_host} did not take the message: {said}") from error
+        said = _mail_words(error)
+        raise SendingFailed(f"{settings.smtp_host} did not take the message: {said}.") from error
+
+
+def _mail_words(error: Exception) -> str:
+    found: object = error
+    if isinstance(error, smtplib.SMTPRecipientsRefused):
+        found = next(iter(error.recipients.values()), error)
+    elif isinstance(error, smtplib.SMTPResponseException):
+        found = (error.smtp_code, error.smtp_error)
+    if isinstance(found, tuple):
+        found = " ".join(
+            part.decode("utf-8", "replace") if isinstance(part, bytes) else str(part)
+            for part in found
+        )
+    return " ".join(str(found).split())[:160] or type(error).__name__
 
 
 def _mail_server(settings: Settings) -> smtplib.SMTP:
