@@ -33,6 +33,7 @@ from kiosk_client.probation import CONFIRM, GIVE_BACK, judge
 from kiosk_client.store import Store
 
 STEP_SECONDS = 1.0
+LONGEST_REASON = 80
 REST_SECONDS = 60.0
 """After the disk refused: asking it each second helps nobody."""
 
@@ -78,6 +79,11 @@ class Activator:
         self._stop.set()
         self._thread.join(timeout=5)
 
+    @property
+    def alive(self) -> bool:
+        """Whether it runs, as it must between `start` and `stop`."""
+        return self._thread.is_alive()
+
     def step(self) -> bool:
         """Do what is due now; whether anything was changed.
 
@@ -111,7 +117,7 @@ class Activator:
         slot = self._read().get(key or "")
         if slot is None or slot.current is None:
             return False
-        if not give_back(self._data, slot.key, reason, self._now()):
+        if not give_back(self._data, slot.key, reason[:LONGEST_REASON], self._now()):
             if slot.probation is not None:
                 log.error(
                     "release %s does not play, and nothing was before it", slot.current.release

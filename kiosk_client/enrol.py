@@ -31,6 +31,7 @@ from kiosk_client.errors import (
     OriginTrouble,
     from_os_error,
 )
+from kiosk_client.orders import OrderGone
 from kiosk_client.wire import SMALL_ANSWER, Reply, Wire, json_object
 
 
@@ -113,8 +114,16 @@ def ask_assignment(wire: Wire, device: Device, known: Assignment | None) -> Assi
     )
 
 
-def send_heartbeat(wire: Wire, device: Device, facts: dict[str, Any]) -> int | None:
-    """Report `facts`; the version of the assignment the server has for this device.
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What a heartbeat was answered: the assignment's version, and what this device is to do."""
+
+    version: int | None
+    orders: tuple[dict[str, Any], ...] = ()
+
+
+def send_heartbeat(wire: Wire, device: Device, facts: dict[str, Any]) -> Answered:
+    """Report `facts`; what the server has for this device.
 
     Raises: as `ask_assignment`.
     """
@@ -122,8 +131,57 @@ def send_heartbeat(wire: Wire, device: Device, facts: dict[str, Any]) -> int | N
     reply = _send(wire, "POST", url, facts, token=device.token, attempts=1)
     if reply.status not in (200, 202):
         raise _refusal(reply, url, DeviceRefused)
-    version = json_object(reply, url).get("assignment_version")
-    return version if isinstance(version, int) else None
+    value = json_object(reply, url)
+    version, orders = value.get("assignment_version"), value.get("orders")
+    return Answered(
+        version if isinstance(version, int) else None,
+        tuple(one for one in orders if isinstance(one, dict)) if isinstance(orders, list) else (),
+    )
+
+
+def tell_order(
+    wire: Wire, device: Device, number: int, state: str, message: str | None = None
+) -> None:
+    """Say that an order was `taken`, is `done` or has `failed`; again is fine.
+
+    Raises:
+        OrderGone: it is not to be done any more.
+        Others: as `ask_assignment`.
+    """
+    url = urljoin(device.server, f"api/v1/device/orders/{number}/acknowledgement")
+    body = {"state": state, "message": message}
+    reply = _send(wire, "POST", url, body, token=device.token, attempts=2)
+    if reply.status != 200:
+        gone = reply.status in (404, 409, 410, 422)
+        raise _refusal(reply, url, OrderGone if gone else DeviceRefused)
+
+
+def send_screenshot(wire: Wire, device: Device, number: int, picture: bytes) -> None:
+    """Send what the screen shows, as JPEG or PNG, for an order.
+
+    Raises: as `ask_assignment`.
+    """
+    url = urljoin(device.server, f"api/v1/device/orders/{number}/screenshot")
+    kind = "image/png" if picture.startswith(b"\x89PNG") else "image/jpeg"
+    headers = {"Authorization": f"Bearer {device.token}", "Content-Type": kind}
+    reply = wire.ask("PUT", url, limit=SMALL_ANSWER, headers=headers, body=picture, attempts=2)
+    if reply.status not in (200, 204):
+        raise _refusal(reply, url, DeviceRefused)
+
+
+def send_plays(wire: Wire, device: Device, batch: str, rows: list[dict[str, Any]]) -> bool:
+    """Report how often entries were shown; whether the server takes such rows at all.
+
+    Raises: as `ask_assignment`.
+    """
+    url = urljoin(device.server, "api/v1/device/plays")
+    body = {"batch": batch, "rows": rows}
+    reply = _send(wire, "POST", url, body, token=device.token, attempts=2)
+    if reply.status in (200, 202):
+        return True
+    if reply.status in (400, 413, 422):
+        return False
+    raise _refusal(reply, url, DeviceRefused)
 
 
 def _send(

@@ -22,6 +22,8 @@ REPORT_SECONDS = 10.0
 """How often a page reports."""
 QUIET_SECONDS = 25.0
 """After so long without a report nobody is held to be at the screen."""
+FIRST_SECONDS = 12.0
+"""So soon after the start a page that is open already has reported."""
 FORGOTTEN_SECONDS = 3600.0
 """A visit untouched for so long is none: the page's own reset must have failed."""
 CRASH_WINDOW_SECONDS = 600.0
@@ -140,9 +142,7 @@ class PageWatch:
     ) -> None:
         self._lock = threading.Lock()
         self._clock = clock
-        self._quiet = QUIET_SECONDS
         self._heard: float = clock() if now is None else now
-        self._ever = False
         self._report: Report | None = None
         self._healthy_since = 0.0
         self._faults = 0
@@ -162,7 +162,7 @@ class PageWatch:
                 self._noisy = before is not None and loud
                 self._healthy_since, self._faults = at, 0
                 self._crashes = []
-            elif at - self._heard > self._quiet:
+            elif at - self._heard > QUIET_SECONDS:
                 # A page that was away has to show anew that it plays.
                 self._healthy_since = at
             if found.errors or found.screen == "fault":
@@ -171,7 +171,7 @@ class PageWatch:
                 self._faults += max(1, len(found.errors))
                 if not self._noisy or found.screen == "fault":
                     self._healthy_since = at
-            self._report, self._heard, self._ever = found, at, True
+            self._report, self._heard = found, at
 
     def crashed(self, reason: str, now: float | None = None) -> None:
         """The shell saw the page or its browser die."""
@@ -191,7 +191,7 @@ class PageWatch:
         at = self._clock() if now is None else now
         with self._lock:
             report = self._report
-            quiet = at - self._heard > self._quiet
+            quiet = at - self._heard > (QUIET_SECONDS if self._report else FIRST_SECONDS)
             crashes = sum(at - crash < CRASH_WINDOW_SECONDS for crash in self._crashes)
             if report is None:
                 return PageState(

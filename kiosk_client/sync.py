@@ -49,18 +49,13 @@ from kiosk_client.config import (
 from kiosk_client.durable import alone, sweep
 from kiosk_client.enrol import ask_assignment
 from kiosk_client.errors import (
-    DamagedTransfer,
     DiskFailing,
-    DiskFull,
     ForeignAnswer,
     KioskError,
-    MetadataExpired,
-    NewerFormat,
     NoNetwork,
     NothingAssigned,
     NotTrusted,
     OriginTrouble,
-    Rollback,
     StoreDamaged,
     from_os_error,
 )
@@ -619,17 +614,6 @@ def _collect(data: DataDir, store: Store, offered: Set[str], asked: Set[str]) ->
     save_state(data, collected=tags)
 
 
-def error_class(error: KioskError) -> str:
-    """What kind of thing failed: `network`, `trust`, `disk`, `origin` or `device`."""
-    kinds: tuple[tuple[str, tuple[type[KioskError], ...]], ...] = (
-        ("network", (NoNetwork, ForeignAnswer)),
-        ("trust", (NotTrusted, Rollback, MetadataExpired, NewerFormat)),
-        ("disk", (DiskFull, DiskFailing, StoreDamaged)),
-        ("origin", (OriginTrouble, DamagedTransfer)),
-    )
-    return next((word for word, classes in kinds if isinstance(error, classes)), "device")
-
-
 def _note_known(data: DataDir, newest: ActiveSet) -> None:
     """Keep which release is the newest this device has heard of, whatever becomes of it here."""
     heard = {"package": newest.package, "release": newest.release}
@@ -654,7 +638,6 @@ def _note(
                 "at": stamp(now),
                 "outcome": outcome,
                 "error_code": error.code if error else None,
-                "error_class": error_class(error) if error else None,
                 "message": message,
                 "trigger": trigger,
                 "sources": dict(result.sources) if result else {},

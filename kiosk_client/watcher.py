@@ -31,6 +31,8 @@ class Progress(Watcher):
         self._report = report
         self._every = every
         self._lock = threading.Lock()
+        # One report at a time, or an older one might overtake.
+        self._telling = threading.Lock()
         self._told = time.monotonic()
         self._coming: dict[str, Any] | None = None
 
@@ -60,5 +62,8 @@ class Progress(Watcher):
             due = time.monotonic() - self._told >= self._every
             if due:
                 self._told = time.monotonic()
-        if due:
-            self._report()
+        if due and self._telling.acquire(blocking=False):
+            try:
+                self._report()
+            finally:
+                self._telling.release()

@@ -153,6 +153,9 @@ class Origin:
         }
     )
     heartbeats: list[dict[str, Any]] = field(default_factory=list)
+    orders: list[dict[str, Any]] = field(default_factory=list)
+    told: list[tuple[int, str, str | None]] = field(default_factory=list)
+    plays: list[tuple[str, list[dict[str, Any]]]] = field(default_factory=list)
     revoked: bool = False
     url: str = ""
 
@@ -453,7 +456,18 @@ def _handler(origin: Origin) -> type[BaseHTTPRequestHandler]:
             elif path == "/api/v1/device/heartbeats":
                 origin.heartbeats.append(json.loads(self.body))
                 version = origin.assignment["version"] if origin.assignment else 0
-                self.json(202, {"assignment_version": version})
+                self.json(202, {"assignment_version": version, "orders": origin.orders})
+            elif found := re.fullmatch(r"/api/v1/device/orders/(\d+)/acknowledgement", path):
+                asked = json.loads(self.body)
+                origin.told.append((int(found[1]), asked["state"], asked["message"]))
+                # As the server has it: an order that was taken is told no more.
+                origin.orders = [one for one in origin.orders if one["id"] != int(found[1])]
+                self.json(200, {"id": int(found[1])})
+            elif path == "/api/v1/device/plays":
+                asked = json.loads(self.body)
+                if asked["batch"] not in {batch for batch, _ in origin.plays}:
+                    origin.plays.append((asked["batch"], asked["rows"]))
+                self.json(202, {"added": True})
             else:
                 self.problem(404, "not-found", "No such page.")
 
@@ -515,6 +529,13 @@ def _handler(origin: Origin) -> type[BaseHTTPRequestHandler]:
                     for at in range(len(raw)):
                         self.put(raw[at : at + 1])
                         time.sleep(attack.argument)
+                case "drip-head":
+                    for letter in b"HTTP/1.1 200 OK\r\nX-Patience: " + b"x" * 100_000:
+                        self.put(bytes([letter]))
+                        time.sleep(attack.argument)
+                case "garbage":
+                    self.put(b"\x00\x01SSH-2.0-hotel\r\n" * 100)
+                    self.close_connection = True
                 case "slow":
                     time.sleep(attack.argument)
                     self.static(path.removeprefix("/repository/"))

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
-from kiosk_client.agent import QUEUE, Agent, poll_pause, queue_heartbeat
+from kiosk_client.agent import Agent, poll_pause
 from kiosk_client.durable import read_json
 from kiosk_client.errors import KioskError, MetadataExpired
+from kiosk_client.facts import stamp
+from kiosk_client.reports import HOURS, QUEUE, RECENT, queue_heartbeat
 from tests.kiosk.conftest import Kiosk
 from tests.kiosk.simulator import TOKEN, Origin, harbour
 
@@ -89,12 +92,31 @@ def test_heartbeats_wait_while_offline_and_are_sent_oldest_first(
     assert read_json(kiosk.data.queue) == []
 
 
-def test_the_queue_of_heartbeats_is_bounded_and_loses_the_oldest() -> None:
-    waiting: list[dict[str, int]] = []
-    for number in range(QUEUE + 10):
-        waiting = queue_heartbeat(waiting, {"number": number})
-    assert len(waiting) == QUEUE
-    assert waiting[0] == {"number": 10}
+def test_a_year_of_silence_is_kept_within_a_bound_and_still_tells_its_story() -> None:
+    began = datetime(2026, 1, 1, tzinfo=UTC)
+    waiting: list[Any] = []
+    # Every twenty minutes, for a year and a month.
+    for number in range(3 * 24 * 395):
+        at = began + timedelta(minutes=20 * number)
+        waiting = queue_heartbeat(waiting, {"at": stamp(at), "number": number})
+    assert len(waiting) <= QUEUE
+    numbers = [one["number"] for one in waiting]
+    assert numbers == sorted(numbers)
+    assert numbers[-RECENT:] == list(range(numbers[-1] - RECENT + 1, numbers[-1] + 1))
+    days = [one["at"][:10] for one in waiting[: -RECENT - HOURS]]
+    assert len(days) == len(set(days))
+    assert len(days) >= 365
+    hours = [one["at"][:13] for one in waiting[-RECENT - HOURS : -RECENT]]
+    assert len(hours) == len(set(hours)) == HOURS
+
+
+def test_a_queue_whose_clock_jumps_stays_within_its_bound() -> None:
+    waiting: list[Any] = []
+    for number in range(3000):
+        year = 1970 if number % 2 else 2026
+        waiting = queue_heartbeat(waiting, {"at": f"{year}-01-01T00:00:00Z", "number": number})
+    assert len(waiting) <= QUEUE
+    assert waiting[-1]["number"] == 2999
 
 
 def test_a_refused_sync_is_reported_too(kiosk: Kiosk, origin: Origin) -> None:

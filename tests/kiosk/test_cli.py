@@ -261,7 +261,8 @@ def test_run_takes_new_releases_while_it_serves_and_ends_cleanly(
         assert b"This screen" in get(url)[1] or kiosk.release == 1
         wait_for(lambda: kiosk.release == 1)
         origin.publish(harbour(edition=2))
-        wait_for(lambda: json.loads(get(url + "release.json")[1])["release"] == 2)
+        # No page reports here: after a moment the screen counts as unused.
+        wait_for(lambda: json.loads(get(url + "release.json")[1])["release"] == 2, 40)
         wait_for(lambda: any(beat["active"]["release"] == 2 for beat in origin.heartbeats))
         process.send_signal(signal.SIGTERM)
         _, err = process.communicate(timeout=10)

@@ -46,7 +46,7 @@ def test_nobody_is_at_a_screen_in_attract() -> None:
 def test_a_screen_that_says_nothing_is_given_time_before_it_counts_as_idle() -> None:
     watch = PageWatch(now=0)
     assert watch.state(10).idle is False
-    assert watch.state(26).idle is True
+    assert watch.state(13).idle is True
     watch.note(report(screen="visit"), 30)
     assert watch.state(50).idle is False
     assert watch.state(56).idle is True
