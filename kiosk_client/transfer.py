@@ -259,7 +259,7 @@ def check_answer(response: Answer, entry: ManifestFile, wanted: tuple[int, int])
     if status == 200:
         length = response.headers.get("Content-Length")
         plain = response.headers.get("Content-Encoding", "identity").lower() == "identity"
-        if plain and length is not None and length != str(entry.size):
+        if plain and length and length != str(entry.size):
             begun = b""
             with contextlib.suppress(Broken):
                 begun = bytes(response.read()[:512])
