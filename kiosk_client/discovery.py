@@ -13,9 +13,13 @@ import hashlib
 import logging
 import socket
 import struct
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
+
+import click
 
 if TYPE_CHECKING:
     from zeroconf import Zeroconf
@@ -37,18 +41,34 @@ def service_name(device_id: str) -> str:
     return f"kiosk-{hashlib.sha256(b'relay ' + device_id.encode()).hexdigest()[:12]}"
 
 
-def find_relays(
+def find_relays(anchor: str, own: str) -> tuple[str, ...]:
+    """Addresses of relays here that announce the trust anchor `anchor`, but not the one `own`.
+
+    Empty when nobody answers soon, or when this machine has no multicast or no
+    `zeroconf`. Searches in a process of its own: what that library takes of
+    memory would stay with a device that hardly ever needs it.
+    """
+    command = [sys.executable, "-m", "kiosk_client.discovery", anchor, own]
+    try:
+        done = subprocess.run(
+            command, check=False, capture_output=True, text=True, timeout=20 * SEARCH_SECONDS
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        log.info("no search for neighbours: %s", error)
+        return ()
+    if done.returncode:
+        log.info("no search for neighbours: it ended with %d", done.returncode)
+    return tuple(done.stdout.split())
+
+
+def search(
     anchor: str,
     own: str,
     *,
     seconds: float = SEARCH_SECONDS,
     interfaces: Sequence[str] | None = None,
 ) -> tuple[str, ...]:
-    """Addresses of relays here that announce the trust anchor `anchor`, but not the one `own`.
-
-    Empty when nobody answers within `seconds`, or when this machine has no
-    multicast or no `zeroconf`. `interfaces` are addresses to search at.
-    """
+    """As `find_relays`, in this process. `interfaces` are addresses to search at."""
     try:
         from zeroconf import ServiceBrowser, ServiceStateChange
     except ImportError:
@@ -167,3 +187,7 @@ def _zeroconf(interfaces: Sequence[str] | None) -> Iterator[Zeroconf | None]:
         yield opened
     finally:
         opened.close()
+
+
+if __name__ == "__main__":
+    click.echo("\n".join(search(*sys.argv[1:3])))

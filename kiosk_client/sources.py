@@ -214,7 +214,7 @@ def fetch_from(
     left = list(files)
     trouble: KioskError | None = None
     lacking: KioskError | None = None
-    near = _near_wire(wire)
+    near, far = _near_wire(wire), _mirror_wire(wire)
     try:
         for source in sources:
             if not left:
@@ -238,7 +238,7 @@ def fetch_from(
                     offered = ask_relay(near, source, left)
                     said = _from_neighbour(near, source, store, offered, _LAN_WORKERS, counter)
                 else:
-                    said = _from_neighbour(wire, source, store, left, workers, counter)
+                    said = _from_neighbour(far, source, store, left, workers, counter)
             except Cancelled:
                 raise
             except StickTrouble as error:
@@ -255,8 +255,9 @@ def fetch_from(
                 log.info("%s %s: %s", source.kind, source.url, said)
             left = [entry for entry in left if not prove(store, entry.sha256, entry.size)]
     finally:
-        wire.add(near)
-        near.close()
+        for other in (near, far):
+            wire.add(other)
+            other.close()
     if left:
         if lacking is not None and isinstance(trouble, NoNetwork):
             # That there is no network either is no news to somebody with a stick.
@@ -525,9 +526,8 @@ def _is_near(host: str) -> bool:
 def _near_wire(wire: Wire) -> Wire:
     """Connections to neighbours: no patience, no redirects, no proxy, and not the uplink's cap."""
     limits = wire.limits
-    return Wire(
-        connections=_LAN_WORKERS,
-        limits=replace(
+    return wire.with_limits(
+        replace(
             limits,
             connect_seconds=min(limits.connect_seconds, 2.0),
             gap_seconds=min(limits.gap_seconds, 5.0),
@@ -536,8 +536,13 @@ def _near_wire(wire: Wire) -> Wire:
             attempts=1,
             redirects=0,
         ),
-        cancel=wire.cancel,
+        near=True,
     )
+
+
+def _mirror_wire(wire: Wire) -> Wire:
+    """Connections to mirrors: the origin is left, so there is no use in trying often."""
+    return wire.with_limits(replace(wire.limits, attempts=min(wire.limits.attempts, 2)))
 
 
 def _addresses(kind: str, named: Sequence[Any]) -> tuple[Source, ...]:

@@ -146,6 +146,16 @@ class Wire:
             "`kiosk-client sync` by hand does not wait"
         )
 
+    def with_limits(self, limits: Limits, *, near: bool = False) -> Wire:
+        """Another wire of other patience; with `near`, without proxy, window and cap."""
+        return Wire(
+            connections=self._most_idle,
+            limits=limits,
+            cancel=self.cancel,
+            network=None if near else self.network,
+            now=self._now,
+        )
+
     def add(self, other: Wire) -> None:
         """Count what `other` asked and received as this one's: one sync, one account."""
         with self._lock:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import json
 import socket
+import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -25,6 +27,13 @@ from kiosk_client.sources import Reach, Source, neighbour_url
 from package_format.layout import BLOCK_SIZE, blob_path
 from tests.kiosk.conftest import Kiosk
 from tests.kiosk.simulator import Attack, Content, Origin, harbour, noise
+
+_SEARCH = """
+import sys
+from kiosk_client.discovery import find_relays
+find_relays("nobody", "kiosk-a")
+print(",".join(sys.modules))
+"""
 
 
 def files(*, edition: int = 1) -> dict[str, Content]:
@@ -522,9 +531,9 @@ class TestFinding:
         first = discovery.Announcement(name="kiosk-a", anchor="ours", port=8081, **given)
         other = discovery.Announcement(name="kiosk-b", anchor="theirs", port=8082, **given)
         try:
-            found = discovery.find_relays("ours", "kiosk-c", interfaces=interfaces, seconds=5)
+            found = discovery.search("ours", "kiosk-c", interfaces=interfaces, seconds=5)
             assert found == ("http://127.0.0.1:8081",)
-            itself = discovery.find_relays("ours", "kiosk-a", interfaces=interfaces, seconds=0.5)
+            itself = discovery.search("ours", "kiosk-a", interfaces=interfaces, seconds=0.5)
             assert itself == ()
         finally:
             first.close()
@@ -537,8 +546,14 @@ class TestFinding:
             raise OSError(19, "No such device")
 
         monkeypatch.setattr("zeroconf.Zeroconf", refuse)
-        assert discovery.find_relays("ours", "kiosk-a", seconds=0.1) == ()
+        assert discovery.search("ours", "kiosk-a", seconds=0.1) == ()
         discovery.Announcement(name="kiosk-a", anchor="ours", port=1, addresses=[]).close()
+
+    def test_a_device_searches_in_a_process_of_its_own(self) -> None:
+        assert discovery.find_relays("nobody-trusts-this", "kiosk-a") == ()
+        assert "zeroconf" not in subprocess.run(
+            [sys.executable, "-c", _SEARCH], check=True, capture_output=True, text=True
+        ).stdout.split(",")
 
     def test_this_machines_addresses_are_those_others_may_reach(self) -> None:
         assert not [one for one in discovery.machine_addresses() if one.startswith("127.")]
