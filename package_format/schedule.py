@@ -145,6 +145,16 @@ class Showing:
 
 
 @dataclass(frozen=True, slots=True)
+class Span:
+    """From one instant (UTC) to another nothing changes. `programme` None is the main package."""
+
+    start: datetime
+    until: datetime
+    open: bool
+    programme: Programme | None
+
+
+@dataclass(frozen=True, slots=True)
 class Schedule:
     """Opening hours, closed days and a programme. Without hours a venue is open all day."""
 
@@ -170,6 +180,19 @@ class Schedule:
         """The next instant (UTC) at which either answer differs, or None."""
         changes = (self.opening(now, zone).next_change, self.showing(now, zone).next_change)
         return min((change for change in changes if change is not None), default=None)
+
+    def plan(self, day: date, zone: ZoneInfo) -> list[Span]:
+        """A day at the venue, from its first instant to the next day's."""
+        at = instant(datetime.combine(day, time()), zone)
+        end = instant(datetime.combine(day + timedelta(days=1), time()), zone)
+        found = []
+        while at < end:
+            opening, showing = self.opening(at, zone), self.showing(at, zone)
+            changes = (opening.next_change, showing.next_change, end)
+            until = min(change for change in changes if change is not None)
+            found.append(Span(at, until, opening.open, showing.programme))
+            at = until
+        return found
 
     def to_json(self) -> dict[str, Any]:
         """As the format writes it; `parse_schedule` of it gives an equal schedule."""

@@ -29,6 +29,7 @@ AREAS = (
     "publish",
     "preview",
     "devices",
+    "hours",
     "people",
 )
 """Folders whose `routes` hold `pages`, or several in `all_pages`."""

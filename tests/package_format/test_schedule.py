@@ -196,6 +196,33 @@ def test_the_half_hour_of_lord_howe_and_the_midnight_of_sao_paulo() -> None:
     )
 
 
+def test_a_day_is_told_from_its_first_instant_to_its_last() -> None:
+    schedule = parse_schedule(
+        {
+            "opening": [{"days": ["sun"], "from": "10:00", "until": "19:00"}],
+            "programme": [{"package": "noir", "hours": [["01:00", "10:00"], ["22:00", "02:00"]]}],
+        }
+    )
+    day = date.fromisoformat("2026-03-29")
+    found = [
+        (
+            span.start.astimezone(PARIS).strftime("%H:%M"),
+            (span.until - span.start).total_seconds() / 3600,
+            span.open,
+            span.programme.package if span.programme else None,
+        )
+        for span in schedule.plan(day, PARIS)
+    ]
+    # The night of the day before goes on, and the jump makes the second stretch an hour shorter.
+    assert found == [
+        ("00:00", 9, False, "noir"),
+        ("10:00", 9, True, None),
+        ("19:00", 3, False, None),
+        ("22:00", 2, False, "noir"),
+    ]
+    assert rows().plan(date.fromisoformat("2011-12-30"), ZoneInfo("Pacific/Apia")) == []
+
+
 # -- Against a clock watched minute by minute ------------------------------------------------
 
 _JUMPS = {

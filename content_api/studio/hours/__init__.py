@@ -1,0 +1,1 @@
+"""Opening hours of venues, and which package a device shows when."""

@@ -1,0 +1,6 @@
+"""Pages of opening hours and calendars."""
+
+ADDRESSES = [
+    "/studio/venues/{venue}/hours",
+    "/studio/devices/{device}/programme",
+]
