@@ -273,6 +273,30 @@ def test_run_takes_new_releases_while_it_serves_and_ends_cleanly(
     assert "Traceback" not in err
 
 
+def test_an_order_starts_the_agent_anew_and_the_screen_comes_back(
+    kiosk: Kiosk, origin: Origin
+) -> None:
+    origin.publish()
+    process, _ = serving(kiosk.data.root, "run", "--port", "0", "--poll", "1")
+    try:
+        wait_for(lambda: kiosk.release == 1)
+        origin.orders = [{"id": 1, "kind": "restart-agent", "arguments": {}}]
+        assert process.stdout is not None
+        # The same process, with the same arguments: another free port.
+        line = process.stdout.readline()
+        assert line.startswith("Playing at ")
+        url = line.removeprefix("Playing at ").strip()
+        assert json.loads(get(url + "release.json")[1])["release"] == 1
+        wait_for(lambda: (1, "done", "restarting") in origin.told)
+        assert process.poll() is None
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=10)
+    finally:
+        process.kill()
+    assert process.returncode == 0
+    assert [state for number, state, _ in origin.told if number == 1] == ["taken", "done"]
+
+
 def wait_for(condition: Callable[[], bool], seconds: float = 15.0) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
