@@ -397,7 +397,8 @@ def _changing(data: DataDir) -> Iterator[dict[str, Slot]]:
         yield slots
         if slots != before:
             listed = {key: _slot_json(slot) for key, slot in slots.items()}
-            write_json(data.active, {"format": 2, "slots": listed})
+            # Offline, a pointer that rots would be a black screen.
+            write_json(data.active, {"format": 2, "slots": listed}, twice=True)
 
 
 def _slot_json(slot: Slot) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from kiosk_client.activation import (
     read_slots,
 )
 from kiosk_client.config import DataDir
+from kiosk_client.durable import json_mark
 from kiosk_client.errors import KioskError, from_os_error
 from kiosk_client.facts import completeness
 from kiosk_client.page import PageWatch
@@ -33,7 +34,6 @@ from kiosk_client.probation import CONFIRM, GIVE_BACK, judge
 from kiosk_client.store import Store
 
 STEP_SECONDS = 1.0
-JUST_NOW_SECONDS = 30.0
 LONGEST_REASON = 80
 REST_SECONDS = 60.0
 """After the disk refused: asking it each second helps nobody."""
@@ -64,7 +64,6 @@ class Activator:
         self._seen: tuple[int, int] | None = None
         self._slots: dict[str, Slot] = {}
         self._rest_until = 0.0
-        self._gave_back_at: float | None = None
 
     def start(self) -> None:
         """Begin; a start with a set on probation counts against it."""
@@ -110,7 +109,7 @@ class Activator:
         return done
 
     def give_back(self, reason: str) -> bool:
-        """Take the set on the screen back if it is on probation; whether it was, or was just now.
+        """Take the set on the screen back if it is on probation; whether it was.
 
         Raises:
             KioskError, OSError: the disk refused; it plays on.
@@ -120,11 +119,12 @@ class Activator:
         if slot is None or slot.current is None:
             return False
         if not give_back(self._data, slot.key, reason[:LONGEST_REASON], self._now()):
-            # Who else counts crashes comes to the same end a moment later.
-            then = self._gave_back_at
-            return then is not None and time.monotonic() - then < JUST_NOW_SECONDS
+            if slot.probation is not None:
+                log.error(
+                    "release %s does not play, and nothing was before it", slot.current.release
+                )
+            return False
         log.error("release %s of %s was given back: %s", slot.current.release, slot.package, reason)
-        self._gave_back_at = time.monotonic()
         self._watch.begin_anew()
         self._changed()
         return True
@@ -150,11 +150,9 @@ class Activator:
         return done
 
     def _read(self) -> dict[str, Slot]:
-        try:
-            found = self._data.active.stat()
-        except FileNotFoundError:
+        seen = json_mark(self._data.active)
+        if seen is None:
             return {}
-        seen = (found.st_mtime_ns, found.st_ino)
         if seen != self._seen:
             self._slots, self._seen = read_slots(self._data), seen
         return self._slots

@@ -53,14 +53,15 @@ def write_file(path: Path, raw: bytes, *, mode: int = 0o644) -> None:
     sync_folder(path.parent)
 
 
-def write_json(path: Path, value: Any, *, mode: int = 0o644) -> None:
+def write_json(path: Path, value: Any, *, mode: int = 0o644, twice: bool = False) -> None:
     """Replace `path` by `value` as JSON, as `write_file` does.
 
-    A copy goes first where a power cut may take a file that is renamed over.
+    A copy goes first where a power cut may take a file that is renamed over, or
+    always (`twice`) for what must not rot.
     """
     text = json.dumps(value, ensure_ascii=False, indent=1, sort_keys=True)
     raw = text.encode("utf-8") + b"\n"
-    if not renames_atomically(path.parent):
+    if twice or not renames_atomically(path.parent):
         write_file(_copy(path), raw, mode=mode)
     write_file(path, raw, mode=mode)
 
@@ -76,6 +77,19 @@ def read_json(path: Path) -> Any:
             return json.loads(place.read_bytes())
         except (FileNotFoundError, ValueError):
             continue
+    return None
+
+
+def json_mark(path: Path) -> tuple[int, int] | None:
+    """What changes whenever `write_json` has written `path`; None when that never was.
+
+    Raises:
+        OSError: the disk refused for another reason than absence.
+    """
+    for place in (path, _copy(path)):
+        with contextlib.suppress(FileNotFoundError):
+            found = place.stat()
+            return found.st_mtime_ns, found.st_ino
     return None
 
 

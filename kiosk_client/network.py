@@ -21,7 +21,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from kiosk_client.config import DataDir, load_assignment, zone
-from kiosk_client.durable import read_json
+from kiosk_client.durable import json_mark, read_json
 from kiosk_client.errors import KioskError
 from kiosk_client.http1 import Proxy
 
@@ -101,7 +101,7 @@ def load_network(data: DataDir) -> Network:
     for name, parse in parsers:
         key = f"download_{name}" + ("_kbps" if name == "cap" else "")
         found[name] = _setting(own, given, key, parse)
-    if not data.active.exists():
+    if json_mark(data.active) is None:
         found["window"] = None
     if found["window"] is not None and assignment is not None:
         window: Window = found["window"]

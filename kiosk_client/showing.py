@@ -16,6 +16,7 @@ from datetime import date, datetime
 
 from kiosk_client.activation import ActiveSet, LoadedSet, Slot, load_set, main_slot, read_slots
 from kiosk_client.config import DataDir, load_assignment, zone
+from kiosk_client.durable import json_mark
 from kiosk_client.errors import KioskError
 from kiosk_client.facts import clock
 from kiosk_client.page import PageWatch
@@ -154,14 +155,12 @@ class Showing:
 
     def _read_pointer(self) -> None:
         try:
-            found = self._data.active.stat()
-            seen = (found.st_mtime_ns, found.st_ino)
-            if seen == self._seen:
+            seen = json_mark(self._data.active)
+            if seen is None or seen == self._seen:
                 return
             slots = read_slots(self._data)
         except OSError as error:
-            if not isinstance(error, FileNotFoundError):
-                log.error("the disk does not give the pointer: %s", error)
+            log.error("the disk does not give the pointer: %s", error)
             return
         # A pointer that does not read leaves on the screen what was there.
         if slots:

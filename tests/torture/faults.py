@@ -1,6 +1,6 @@
 """Fail every call that changes the disk, one after the other; the device must not mind.
 
-    python -m tests.torture.faults [--what sync|activation|scrub|stick|all] [--every N]
+    python -m tests.torture.faults [--what sync|activation|return|scrub|stick|full|all] [--sample N]
 
 A first run counts the calls that open for writing, write, sync, rename, remove
 or set anything below the device's directory. Then each is made to fail in turn:
@@ -8,6 +8,9 @@ no room (ENOSPC, once and from then on), an error of the disk (EIO), a disk that
 turned read-only (EROFS, from then on), and half a write. After each the device
 holds the old set or the new, whole; it names the right kind of error or none;
 and what was proven before is not fetched again by the run that follows.
+
+`full` injects nothing: small real volumes (tmpfs, ext4, exFAT) are filled
+to within a few kilobytes, more each time, and whoever writes meets the wall.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ import errno
 import io
 import os
 import random
+import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
@@ -34,10 +38,11 @@ from kiosk_client.errors import DiskFailing, DiskFull, KioskError, from_os_error
 from kiosk_client.scrub import EVERY, Scrubber
 from kiosk_client.sources import GivenStick
 from kiosk_client.stick_export import export_stick
-from kiosk_client.store import STAMP_NS
+from kiosk_client.store import STAMP_NS, free_bytes
 from package_format.layout import BLOCK_SIZE
 from tests.kiosk.conftest import Kiosk
 from tests.kiosk.simulator import Content, Hit, Origin, harbour, noise
+from tests.kiosk.volumes import volume
 from tests.torture.kiosk_kill import check_whole, fetched_again, proven
 
 MAIN = "harbour/live"
@@ -450,11 +455,85 @@ def run(
     return tally
 
 
+VOLUMES = {"tmpfs": 32, "ext4": 40, "exfat": 40}
+"""Kinds of real volumes, and their megabytes. Full, fusefat says "not permitted": no FAT here."""
+
+
+def fill_up(kind: str, *, rounds: int, seed: int = 1) -> Tally:
+    """Sync on a small volume that has too little room by a little less each time.
+
+    What is claimed beforehand would not let it come to that: so a device is made
+    to believe in endless room, as if another program had taken it meanwhile.
+
+    Raises:
+        AssertionError: a promise was broken.
+    """
+    tally = Tally()
+    chance = random.Random(seed)
+    with volume(kind, VOLUMES[kind]) as folder, bench(folder) as made:
+        for _ in range(rounds):
+            sizes = made.publish()
+            playing = read_active(made.data)
+            assert playing is not None
+            # Two sets lie there, and a third is needed: old blobs go as in life.
+            left = chance.randrange(4096, sum(sizes.values()) + 200_000)
+            log = folder / "log"
+            _fill(log, folder, left)
+            error: KioskError | None = None
+            with _endless():
+                try:
+                    made.kiosk.sync()
+                except KioskError as refused:
+                    error = refused
+            where = f"{kind}, {left} bytes left"
+            if error is not None:
+                assert type(error) is DiskFull, f"{where}: {error!r}"
+            now = check_whole(made.data, {playing.current.release, made.release})
+            log.unlink()
+            before = proven(made.data)
+            made.origin.forget_hits()
+            made.kiosk.sync()
+            assert check_whole(made.data, {made.release}) == made.release, where
+            again = fetched_again(before, sizes, made.origin.hits)
+            assert again == 0, f"{where}: {again} proven bytes were fetched again"
+            confirm(made.data, MAIN)
+            tally.faults += error is not None
+            tally.refused += error is not None
+            tally.unharmed += error is None
+            tally.new += now == made.release
+            tally.old += now != made.release
+    return tally
+
+
+def _fill(log: Path, folder: Path, left: int) -> None:
+    """Write `log` until about `left` bytes are free."""
+    size = max(0, free_bytes(folder) - left)
+    with log.open("wb") as file:
+        while size > 0:
+            try:
+                size -= file.write(bytes(min(size, 65536)))
+                file.flush()
+            except OSError:
+                break
+
+
+@contextlib.contextmanager
+def _endless() -> Iterator[None]:
+    """Let nobody look at the room beforehand, nor set any aside."""
+    before = room.free_bytes, room.allocate  # type: ignore[attr-defined]
+    room.free_bytes = lambda place: sys.maxsize  # type: ignore[attr-defined]
+    room.allocate = lambda fd, size: False  # type: ignore[attr-defined]
+    try:
+        yield
+    finally:
+        room.free_bytes, room.allocate = before  # type: ignore[attr-defined]
+
+
 def main() -> None:
     """Run from the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     names = [scenario.name for scenario in SCENARIOS]
-    parser.add_argument("--what", choices=[*names, "all"], default="all")
+    parser.add_argument("--what", choices=[*names, "full", "all"], default="all")
     parser.add_argument("--sample", type=int, help="only so many calls of each")
     parser.add_argument("--seed", type=int, default=1)
     chosen = parser.parse_args()
@@ -465,6 +544,13 @@ def main() -> None:
             sample=chosen.sample,
             seed=chosen.seed,
             tell=lambda line: print(line, flush=True),
+        )
+    for kind in VOLUMES if chosen.what in ("full", "all") else ():
+        filled = fill_up(kind, rounds=chosen.sample or 50, seed=chosen.seed)
+        print(
+            f"{kind}: {filled.refused} times full, {filled.unharmed} times room enough: the old "
+            f"set {filled.old} times, the new {filled.new} times, never another",
+            flush=True,
         )
     print(
         f"{tally.faults} faults, {tally.refused} refused with the right error, {tally.unharmed} "

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.torture.faults import SCENARIOS, Faults, run
+from tests.torture.faults import SCENARIOS, VOLUMES, Faults, fill_up, run
 
 
 @pytest.mark.parametrize("what", [scenario.name for scenario in SCENARIOS])
@@ -15,6 +15,12 @@ def test_no_call_that_fails_leaves_anything_but_the_old_set_or_the_new(
 ) -> None:
     tally = run(tmp_path, what=what, sample=4)
     assert tally.faults >= 12
+    assert tally.refused > 0
+
+
+@pytest.mark.parametrize("kind", VOLUMES)
+def test_a_volume_that_really_fills_up_leaves_the_old_set_or_the_new(kind: str) -> None:
+    tally = fill_up(kind, rounds=4)
     assert tally.refused > 0
 
 
