@@ -401,7 +401,16 @@ def set_up(
         return Hours(found.open, found.next_change is not None) if found else Hours()
 
     if browser is not None:
-        shells.append(Shell(data, browser, sight=sight, give_back=activator.give_back, hours=hours))
+        shells.append(
+            Shell(
+                data,
+                browser,
+                sight=sight,
+                on_crash=watch.crashed,
+                give_back=activator.give_back,
+                hours=hours,
+            )
+        )
     return Screen(application, watch, activator, plays, shells[0] if shells else None)
 
 

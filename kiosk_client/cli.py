@@ -185,9 +185,20 @@ def sync(ctx: click.Context, as_json: bool) -> None:
     type=click.IntRange(0, 65535),
     help="Serve what is here to other kiosks in this network too, at this port (usually 8081).",
 )
+@click.option(
+    "--browser",
+    metavar="PATH",
+    envvar="KIOSK_BROWSER",
+    is_flag=False,
+    flag_value="chromium",
+    help="Show the screen in this Chromium and watch over it; `chromium` unless named "
+    "(KIOSK_BROWSER).",
+)
 @_data_dir_option
 @click.pass_context
-def run(ctx: click.Context, host: str, port: int, poll: float, relay: int | None) -> None:
+def run(
+    ctx: click.Context, host: str, port: int, poll: float, relay: int | None, browser: str | None
+) -> None:
     """Serve the screen and keep it fresh, until stopped."""
     from kiosk_client.agent import Agent, serve
     from kiosk_client.relay import relaying
@@ -195,7 +206,14 @@ def run(ctx: click.Context, host: str, port: int, poll: float, relay: int | None
     data = _data(ctx)
     load_device(data)
     with relaying(data, port=relay):
-        serve(data, host=host, port=port, agent=Agent(data, interval=poll), ready=_ready)
+        serve(
+            data,
+            host=host,
+            port=port,
+            agent=Agent(data, interval=poll),
+            browser=browser or None,
+            ready=_ready,
+        )
 
 
 @main.command()

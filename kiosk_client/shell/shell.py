@@ -79,8 +79,7 @@ class Shell:
         give_back: Callable[[str], bool] = lambda reason: False,
         hours: Callable[[datetime], Hours] = lambda now: Hours(),
         limits: Limits | None = None,
-        headless: bool = False,
-        sandbox: bool = True,
+        headless: bool | None = None,
         tick: float = TICK,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         environment: Mapping[str, str] = os.environ,
@@ -89,6 +88,8 @@ class Shell:
 
         `on_crash(reason)` hears of each crash that the content may have caused;
         `give_back(reason)` takes up the release before and says whether there was one.
+        `headless` is for tests, which may also ask for it by `KIOSK_TEST_HEADLESS=1`:
+        no screen, and for root no sandbox, which the browser refuses to it.
         """
         self._data = data
         self._program = program
@@ -96,8 +97,8 @@ class Shell:
         self._on_crash = on_crash
         self._give_back = give_back
         self._hours = hours
-        self._headless = headless
-        self._sandbox = sandbox
+        wanted = environment.get("KIOSK_TEST_HEADLESS") == "1"
+        self._headless = wanted if headless is None else headless
         self._tick = tick
         self._now = now
         self._environment = environment
@@ -244,7 +245,7 @@ class Shell:
             self._address + (RESTING_PAGE if resting else ""),
             profile,
             headless=self._headless,
-            sandbox=self._sandbox,
+            sandbox=not (self._headless and os.geteuid() == 0),
             wayland=bool(self._environment.get("WAYLAND_DISPLAY")),
         )
         self._number += 1

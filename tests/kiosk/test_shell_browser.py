@@ -89,7 +89,6 @@ class Stage:
             sight=lambda: self.sight,
             give_back=self.give_back,
             headless=True,
-            sandbox=SANDBOX,
             tick=0.1,
             **{"limits": HASTY, **options},
         )
