@@ -9,9 +9,11 @@ a record that could say otherwise than the bytes do.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import errno
 import hashlib
 import os
+import re
 import sys
 import time
 from collections.abc import Callable, Collection, Iterable
@@ -29,6 +31,9 @@ STAMP_NS = 1_000_000_000 * 86_400 * 366 * 12
 """Modification time of a proven blob: an even second of 1982, which FAT can keep too."""
 
 _READ = 1024 * 1024
+_FEW_FOLDERS = 4
+"""Up to so many folders are synced by themselves; beyond, their whole file system at once."""
+
 _LOOK_EVERY = 4 * 1024 * 1024
 """Bytes written between two looks at what is left on the disk."""
 
@@ -294,6 +299,17 @@ class Partial:
             DamagedTransfer: the blocks are right but make another file than named.
             OSError: the disk refused.
         """
+        self.stamp()
+        began = time.monotonic()
+        os.fsync(self._fd)
+        self._store.pace.note(self._unsynced, time.monotonic() - began)
+        return self.enter_pool()
+
+    def stamp(self) -> None:
+        """Make the part what a proven blob is, but for its name. Not synced yet.
+
+        Raises: as `finish`.
+        """
         entry = self.entry
         if entry.blocks and self._digest() != entry.sha256:
             self.discard()
@@ -302,14 +318,19 @@ class Partial:
             )
         if os.fstat(self._fd).st_size != entry.size:
             os.ftruncate(self._fd, entry.size)
-        set_mode(self._fd, 0o444)
         set_time(self._fd, STAMP_NS)
-        began = time.monotonic()
-        os.fsync(self._fd)
-        self._store.pace.note(self._unsynced, time.monotonic() - began)
-        path = self._store.path(entry.sha256)
+
+    def enter_pool(self) -> Path:
+        """Give a stamped part, whose bytes are on the disk, its name in the pool.
+
+        Raises:
+            OSError: the disk refused.
+        """
+        path = self._store.path(self.entry.sha256)
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.rename(self._store.part(entry.sha256), path)
+        os.rename(self._store.part(self.entry.sha256), path)
+        # Not before: a part that nobody may write could not be gone on with.
+        set_mode(self._fd, 0o444)
         if path.stat().st_mtime_ns != STAMP_NS:
             # FAT's driver takes a rename for a change. Unstamped, it would be hashed at each look.
             set_time(path, STAMP_NS)
@@ -412,16 +433,47 @@ class Partial:
 
 
 def sync_names(store: Store, names: Iterable[str]) -> None:
-    """Make the pool's names of these blobs durable: once per folder, before activation.
+    """Make the pool's names of these blobs durable: once for all or per folder, before activation.
 
     Raises:
         OSError: the disk refused.
     """
     folders = {store.path(sha256).parent for sha256 in names}
+    sync = sync_file_system() if len(folders) > _FEW_FOLDERS else None
+    if sync is not None:
+        fd = os.open(store.root, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            sync(fd)
+        finally:
+            os.close(fd)
+        return
     for folder in folders:
         sync_folder(folder)
     if folders:
         sync_folder(store.root / "blobs")
+
+
+def sync_file_system() -> Callable[[int], None] | None:
+    """A function that writes out the file system of a descriptor, or None.
+
+    Before Linux 5.8 `syncfs` kept the errors of writing to itself.
+    """
+    kernel = re.match(r"(\d+)\.(\d+)", os.uname().release)
+    if not sys.platform.startswith("linux") or kernel is None:
+        return None
+    if (int(kernel[1]), int(kernel[2])) < (5, 8):
+        return None
+    try:
+        call = ctypes.CDLL(None, use_errno=True).syncfs
+    except (OSError, AttributeError):
+        return None
+
+    def sync(fd: int) -> None:
+        if call(fd) != 0:
+            code = ctypes.get_errno()
+            raise OSError(code, os.strerror(code))
+
+    return sync
 
 
 def _hash_range(fd: int, start: int, stop: int) -> hashlib._Hash:

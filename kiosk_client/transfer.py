@@ -24,6 +24,7 @@ from kiosk_client.errors import (
 )
 from kiosk_client.http1 import Answer, Broken
 from kiosk_client.plan import DOCUMENT_TYPES
+from kiosk_client.settling import Settling
 from kiosk_client.store import Partial, Store
 from kiosk_client.wire import WaitingForWindow, Wire, decoded, is_page
 from package_format.layout import blob_path
@@ -85,7 +86,9 @@ def fetch_blobs(
             except queue.Empty:
                 return
             try:
-                fetch_blob(wire, source, store, entry, stop=stop, progress=progress)
+                fetch_blob(
+                    wire, source, store, entry, stop=stop, progress=progress, settling=settling
+                )
             except WaitingForWindow as error:
                 late.append(error)
             except Exception as error:  # noqa: BLE001  # raised again below, in the caller's thread
@@ -96,10 +99,20 @@ def fetch_blobs(
         threading.Thread(target=work, name=f"fetch-{number}", daemon=True)
         for number in range(min(workers, len(files)))
     ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    try:
+        settling = Settling(store)
+        try:
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            # Also after a failure: what came is whole, and need not be hashed again.
+            settling.settle()
+        finally:
+            settling.close()
+    except OSError as error:
+        if not failed:
+            raise from_os_error(error) from error
     if failed or late:
         raise (failed or late)[0]
 
@@ -112,8 +125,11 @@ def fetch_blob(
     *,
     stop: threading.Event | None = None,
     progress: Progress = lambda received: None,
+    settling: Settling | None = None,
 ) -> None:
     """Fetch one blob, continuing what lies there, until it is stored and proven.
+
+    With `settling` a small one waits there for others before it is stored.
 
     Raises: as `fetch_blobs`.
     """
@@ -126,6 +142,7 @@ def fetch_blob(
         raise from_os_error(error) from error
     failures = 0
     wrong = 0
+    kept = False
     try:
         while (wanted := partial.next_range()) is not None and not stop.is_set():
             arrived = _Arrived()
@@ -148,11 +165,16 @@ def fetch_blob(
                         f"got other bytes {wrong} times"
                     )
         if partial.is_complete():
-            partial.finish()
+            if settling is None:
+                partial.finish()
+            else:
+                kept = True
+                settling.add(partial)
     except OSError as error:
         raise from_os_error(error) from error
     finally:
-        partial.close()
+        if not kept:
+            partial.close()
 
 
 class ServerBusy(OriginTrouble):
