@@ -32,7 +32,7 @@ from kiosk_client.errors import (
     from_os_error,
 )
 from kiosk_client.facts import stamp
-from kiosk_client.folder import CHUNK, Folder
+from kiosk_client.folder import CHUNK, NEW, Folder
 from kiosk_client.holdings import (
     LARGEST_ROOT,
     Metadata,
@@ -370,6 +370,10 @@ class _Export:
             unheld = [one for one in missing if not prove(store, one.sha256, one.size)]
             if unheld:
                 raise NoNetwork(self._lacking(unheld))
+        for path in list(repository_files(self.folder, PLACE)):
+            if path.endswith(NEW):
+                # Of an export that was cut short; it only takes room.
+                self.folder.remove(path)
         self._make_room(metadata, wanted, missing, names)
         own = self._own_blobs(wanted, reach.assignment)
         self.watcher.begin(len(blobs), sum(entry.size for entry in blobs))
@@ -417,7 +421,13 @@ class _Export:
         """Make sure that it fits; where only the old release is in the way, it goes first."""
         cluster = self.folder.cluster
         small = [len(raw) for raw in metadata.files.values()] + [len(one.raw) for one in wanted]
-        parts = [size for entry in missing for size in _part_sizes(entry.size, self.part_size)]
+        # Parts that are there already are written over, or kept if they are right.
+        parts = [
+            size
+            for entry in missing
+            for path, size in self._parts_of(entry)
+            if self.folder.size(path) != size
+        ]
         needed = sum(-(-size // cluster) * cluster for size in (*parts, *small)) + SPARE
         # A folder takes a cluster as well.
         needed += cluster * (8 + len({entry.sha256[:2] for entry in missing}))
@@ -487,30 +497,38 @@ class _Export:
                 remove(store, guests, _parts(store))
 
     def _copy_blob(self, store: Store, entry: ManifestFile) -> None:
-        blob = f"{PLACE}/{blob_path(entry.sha256)}"
-        sizes = _part_sizes(entry.size, self.part_size)
-        if len(sizes) > MOST_PARTS:
+        parts = self._parts_of(entry)
+        if len(parts) > MOST_PARTS:
             raise StickTrouble(
-                f"expected {entry.path} in at most {MOST_PARTS} parts, got {len(sizes)}"
+                f"expected {entry.path} in at most {MOST_PARTS} parts, got {len(parts)}"
             )
-        paths = [
-            blob if len(sizes) == 1 else part_path(blob, number)
-            for number in range(1, len(sizes) + 1)
-        ]
         reader = _Reader(store.path(entry.sha256))
-        for path, size in zip(paths, sizes, strict=True):
-            self.folder.put(path, size, reader.part(size))
+        for path, size in parts:
+            read = reader.part(size)
+            there = len(parts) > 1 and self.folder.size(path) == size
+            if there and self.folder.hash(path) == _hash_of(read()):
+                # Of an export that was cut short: a part may be gigabytes.
+                continue
+            self.folder.put(path, size, read)
+            self.copied_bytes += size
         if reader.sha256 != entry.sha256:
-            for path in paths:
+            for path, _ in parts:
                 self.folder.remove(path)
             raise StoreDamaged(
                 f"expected {entry.path} on this device as it was proven, got other bytes: "
                 "run `kiosk-client verify`, then `kiosk-client sync`"
             )
-        self._folders.add(blob.rpartition("/")[0])
+        self._folders.add(parts[0][0].rpartition("/")[0])
         self.copied_files += 1
-        self.copied_bytes += entry.size
         self.watcher.received(entry.size)
+
+    def _parts_of(self, entry: ManifestFile) -> list[tuple[str, int]]:
+        """The files (path, bytes) a blob is written as: one, unless it is larger than a part."""
+        blob = f"{PLACE}/{blob_path(entry.sha256)}"
+        sizes = _part_sizes(entry.size, self.part_size)
+        if len(sizes) == 1:
+            return [(blob, entry.size)]
+        return [(part_path(blob, number), size) for number, size in enumerate(sizes, start=1)]
 
     def _put_small(self, path: str, raw: bytes) -> None:
         """Write a small file, unless the very same bytes are there."""
@@ -572,6 +590,13 @@ def _tags(manifest: Manifest, asked: Sequence[str]) -> tuple[str, ...]:
 
 def _meets(entry: ManifestFile, tags: Sequence[str]) -> bool:
     return not entry.languages or not set(tags).isdisjoint(entry.languages)
+
+
+def _hash_of(chunks: Iterator[bytes]) -> str:
+    found = hashlib.sha256()
+    for chunk in chunks:
+        found.update(chunk)
+    return found.hexdigest()
 
 
 def _part_sizes(size: int, part_size: int) -> list[int]:

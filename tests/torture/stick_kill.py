@@ -116,6 +116,14 @@ class Device:
             assert path.stat().st_size == entry.size, f"{entry.path} is missing"
         return active.current.release
 
+    def playing_blobs(self) -> set[str]:
+        """The blobs of the release that plays."""
+        active = read_active(self.data)
+        assert active is not None
+        loaded = load_set(self.data, active.current)
+        assert loaded is not None
+        return {entry.sha256 for entry in loaded.files}
+
 
 def stick_files(stick: Path) -> dict[str, int]:
     """The files on a stick that have their names, and their bytes; fit for a stick in use."""
@@ -128,20 +136,20 @@ def stick_files(stick: Path) -> dict[str, int]:
     return found
 
 
-def check_stick(stick: Path) -> int:
-    """Bytes of the whole blobs on a stick, after proving that each is what its name says."""
+def check_stick(stick: Path, wanted: set[str]) -> int:
+    """Bytes of the `wanted` blobs on a stick, after proving that each is what its name says."""
     size = 0
     parts: dict[str, list[Path]] = {}
     for path in sorted((stick / PLACE / "blobs").glob("*/*")):
         sha256, _, tail = path.name.partition(".")
         if not tail:
             assert hashlib.sha256(path.read_bytes()).hexdigest() == sha256
-            size += path.stat().st_size
+            size += path.stat().st_size if sha256 in wanted else 0
         elif tail.isdecimal():
             parts.setdefault(sha256, []).append(path)
     for sha256, paths in parts.items():
         whole = hashlib.sha256(b"".join(path.read_bytes() for path in paths))
-        if whole.hexdigest() == sha256:
+        if whole.hexdigest() == sha256 and sha256 in wanted:
             size += sum(path.stat().st_size for path in paths)
     return size
 
@@ -214,7 +222,7 @@ def _export_round(
         tally.killed += kill_amid(process, chance.randrange(17), written(), chance)
     # Pulled out, and plugged into the other device.
     with plugged() as stick:
-        present = check_stick(stick)
+        present = check_stick(stick, writer.playing_blobs())
         told = reader.run("import", str(stick))
         playing = reader.check_whole()
         assert playing in (release - 1, release), playing
@@ -229,8 +237,7 @@ def _export_round(
         done = writer.run(*export, str(stick))
         assert done.returncode == 0, done.stderr
         result = json.loads(done.stdout)
-        assert result["copied_bytes"] <= result["bytes"]
-        assert present + result["copied_bytes"] >= result["bytes"]
+        assert result["copied_bytes"] + present <= result["bytes"]
         again = json.loads(writer.run(*export, str(stick)).stdout)
         assert (again["copied_files"], again["removed_files"]) == (0, 0), again
         assert not list((stick / PLACE).rglob("*.new"))
