@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from kiosk_client import health
+from kiosk_client.errors import DiskFailing, NoNetwork
 from kiosk_client.health import (
     CANARY_EVERY,
     DiskWatch,
@@ -21,6 +23,8 @@ from kiosk_client.health import (
     is_slow,
     judge_disk,
 )
+from tests.kiosk.conftest import Kiosk
+from tests.kiosk.simulator import Origin, harbour
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 WELL = Observations(free=10**10, total=10**11, reserve=256 * 2**20, errors_count=0, canary="ok")
@@ -185,3 +189,26 @@ def test_ext4_errors_are_read_where_the_kernel_counts_them(tmp_path: Path) -> No
     assert errors_count(tmp_path, sysfs) == 3
     found = DiskWatch(tmp_path, reserve=0, sysfs=sysfs).look(NOON)
     assert (found.verdict, found.to_json()["errors_count"]) == ("failing", 3)
+
+
+def test_a_sync_that_waits_for_the_disk_does_not_blame_the_network(
+    kiosk: Kiosk, origin: Origin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manifest = origin.publish(harbour(film=100_000))
+    film = next(entry.sha256 for entry in manifest.files if entry.type == "video/mp4")
+    # Servers give up on who takes minutes for a document; the film comes last.
+    origin.attack(film, "drop")
+    with pytest.raises(NoNetwork):
+        kiosk.sync(workers=1)
+    for path in kiosk.data.root.glob("blobs/*/*"):
+        path.unlink()
+    real, slept, steady = os.pwrite, [0.0], time.monotonic
+
+    def slowly(fd: int, raw: bytes, at: int) -> int:
+        slept[0] += 100.0
+        return real(fd, raw, at)
+
+    monkeypatch.setattr(os, "pwrite", slowly)
+    monkeypatch.setattr(time, "monotonic", lambda: steady() + slept[0])
+    with pytest.raises(DiskFailing, match="keeps up with the network"):
+        kiosk.sync(workers=1)
