@@ -2,7 +2,7 @@
 
 A relay is trusted for nothing: whoever asks verifies all of it. So this hands
 out the signed repository as far as it is here (docs/package-format.md, section
-6) and answers one question, which blobs it has. It has its own port, knows no
+7) and answers one question, which blobs it has. It has its own port, knows no
 token, and reads nothing but metadata, manifests and proven blobs.
 """
 

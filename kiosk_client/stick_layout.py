@@ -1,7 +1,7 @@
 """How the signed repository lies on a stick, and reading blobs from there.
 
 The layout is the repository's own, below `lampisterie/repository`; a blob too
-large for FAT lies there in numbered parts (docs/package-format.md, section 5).
+large for FAT lies there in numbered parts (docs/package-format.md, section 6).
 Reading believes nothing: what a stick says ends up in the pool only as blocks
 that hash to what the manifest names.
 """
