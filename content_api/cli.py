@@ -25,7 +25,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "package": ("content_api.packages.commands", "What editors curate for displays."),
     "release": ("content_api.packages.commands", "Publish, compare, restore."),
     "venue": ("content_api.devices.commands", "Places with devices."),
-    "device": ("content_api.devices.commands", "Displays: invite, list, revoke."),
+    "device": ("content_api.devices.commands", "Displays: invite, list, revoke, give orders."),
+    "rollout": ("content_api.devices.commands", "Releases that go to a share of displays first."),
     "keys": ("content_api.repository.commands", "Signing keys: init, refresh, rotate."),
     "repository": ("content_api.repository.commands", "The signed files: verify, gc."),
 }

@@ -107,6 +107,7 @@ def _metric_lines() -> Iterator[str]:
             continue
         if value is not None:
             yield from _metric(name, "gauge", help_text, {"": value})
+    yield from _fleet_lines()
 
 
 def _metric(name: str, kind: str, help_text: str, values: dict[str, float]) -> Iterator[str]:
@@ -138,6 +139,34 @@ def _timestamp_seconds_left() -> float | None:
     roles = {role.role: role.expires for role in repository_health(current_settings(), now).roles}
     expires = roles.get("timestamp")
     return (expires - now).total_seconds() if expires is not None else None
+
+
+def _fleet_lines() -> Iterator[str]:
+    from content_api.devices.metrics import fleet_metrics
+
+    buffer = current_app.extensions["lampisterie_heartbeats"]
+    yield from _metric(
+        "lampisterie_heartbeats_waiting",
+        "gauge",
+        "Reports of devices that this process has not written yet.",
+        {"": buffer.waiting},
+    )
+    yield from _metric(
+        "lampisterie_heartbeats_dropped_total",
+        "counter",
+        "Reports that this process had no room for.",
+        {"": buffer.dropped},
+    )
+    try:
+        with read_session(engine()) as session:
+            found = fleet_metrics(session, utc_now())
+    except Exception:  # as above: the other numbers stay
+        log.exception("metrics of the fleet failed")
+        return
+    for name, help_text, label, values in found:
+        yield from _metric(
+            name, "gauge", help_text, {f'{label}="{key}"': value for key, value in values.items()}
+        )
 
 
 def _count(query: Any) -> float:

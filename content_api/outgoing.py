@@ -49,7 +49,7 @@ class SendingFailed(ContentError):
     """The other side did not take a message; the text says why, without secrets."""
 
     code = "sending-failed"
-    status = HTTPStatus.BAD_GATEWAY
+    status = HTTPStatus.CONFLICT
 
 
 def check_hook_address(url: str) -> SplitResult:

@@ -8,6 +8,7 @@ import click
 
 from content_api.accounts.rules import SYSTEM
 from content_api.command_line import json_option, print_json, reading, with_settings, writing
+from content_api.devices import fleet_commands
 from content_api.settings import Settings
 from package_format.manifest import PROFILES
 
@@ -188,4 +189,7 @@ def _checked(schema: Schema, given: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-commands: list[click.Command] = [venue, device]
+device.add_command(fleet_commands.give_order)
+device.add_command(fleet_commands.list_orders)
+
+commands: list[click.Command] = [venue, device, *fleet_commands.commands]

@@ -441,10 +441,10 @@ class SubscriptionTest(MethodView):
     """Whether messages arrive."""
 
     @subscriptions.requires("device.write")
-    @subscriptions.fails(422, 502)
+    @subscriptions.fails(422)
     @subscriptions.response(200, forms.TrialSchema)
     def post(self, subscription_id: int) -> Any:
-        """Send a message now; 502 tells why it was not taken."""
+        """Send a message now; 409 `sending-failed` tells why it was not taken."""
         send_trial(engine(), subscription_id)
         return {"sent": True}
 

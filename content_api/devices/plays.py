@@ -52,12 +52,13 @@ def note_plays(
 ) -> bool:
     """Add a batch of counts to what is known of a device; False when it was taken before."""
     insert = _insert(session)
-    taken: Any = session.execute(
+    taken = session.scalar(
         insert(PlayBatch)
         .values(device=device_id, batch=batch, received_at=now)
         .on_conflict_do_nothing()
+        .returning(PlayBatch.batch)
     )
-    if taken.rowcount == 0:
+    if taken is None:
         return False
     counts = add_up(device_id, rows)
     if counts:

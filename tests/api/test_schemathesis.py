@@ -76,7 +76,7 @@ def test_no_generated_request_of_an_administrator_finds_a_fault_or_an_undocument
             if operation.path == TAKES_OWN_TOKEN:
                 continue
             own = device if operation.path.startswith("/api/v1/device") else headers
-            if operation.path.startswith("/api/v1/devices"):
+            if operation.path.startswith(("/api/v1/devices", "/api/v1/device-")):
                 own = headers
             try_operation(operation, own, known, EXAMPLES)(failures)
 
@@ -131,7 +131,7 @@ def name_what_exists(case: Any, known: dict[str, Any]) -> None:
     """Let a generated request speak of things that are there, in path, version and body."""
     for name in case.path_parameters or {}:
         case.path_parameters[name] = known.get(name, case.path_parameters[name])
-    for prefix, path in (("r", "/entries/"), ("v", "/packages/"), ("a", "/devices/")):
+    for prefix, path in VERSIONS:
         if path in case.path and "If-Match" in (case.headers or {}):
             case.headers["If-Match"] = f'"{prefix}1"'
     if isinstance(case.body, dict):
@@ -179,6 +179,10 @@ def make_known(app: Flask, client: FlaskClient, headers: dict[str, str]) -> dict
         "devices",
         {"venue": venue["id"], "name": "Wall", "package": "harbour", "profile": "wall"},
     )
+    group = send("POST", "device-groups", {"name": "Walls", "package": "harbour"})
+    send("PUT", "rollouts/harbour/live", {"first_share": 10})
+    watch = {"name": "Watch", "channel": "email", "target": "marie@museum.test"}
+    subscription = send("POST", "alert-subscriptions", watch)
     sign_up(app, "marie", Grant("editor"))
     marie = make_user(app, "paul", Grant("reader"))
     token = send("POST", "tokens", {"name": "spare", "user": marie.id})
@@ -196,6 +200,11 @@ def make_known(app: Flask, client: FlaskClient, headers: dict[str, str]) -> dict
         "release_id": 1,
         "venue_id": venue["id"],
         "device_id": device["id"],
+        "group_id": group["id"],
+        "channel": "live",
+        "order_id": 1,
+        "subscription_id": subscription["id"],
+        "body.device": "wall-1",
         "user_id": marie.id,
         "token_id": token["id"],
         "tour_id": tour["id"],
@@ -205,6 +214,16 @@ def make_known(app: Flask, client: FlaskClient, headers: dict[str, str]) -> dict
         "body.venue": venue["id"],
     }
 
+
+VERSIONS = (
+    ("r", "/entries/"),
+    ("v", "/packages/"),
+    ("a", "/devices/"),
+    ("g", "/device-groups/"),
+    ("p", "/rollouts/"),
+    ("s", "/alert-subscriptions/"),
+)
+"""Which letter a version begins with, by path."""
 
 PLACE = [
     {"op": "set", "path": "title", "scope": "fr", "value": "Le phare"},

@@ -388,7 +388,7 @@ def test_subscriptions_over_http(app: Flask, client: FlaskClient, hook: Hook) ->
     assert json.loads(hook.taken[0][2])["events"][0]["event"] == "test"
     hook.status = 500
     failed = client.post(f"{one}/test", json={}, headers=marie)
-    assert (failed.status_code, failed.get_json()["code"]) == (502, "sending-failed")
+    assert (failed.status_code, failed.get_json()["code"]) == (409, "sending-failed")
     match["If-Match"] = changed.headers["ETag"]
     assert client.delete(one, headers=match).status_code == 204
     assert client.get(one, headers=marie).status_code == 404
