@@ -97,7 +97,8 @@ class Assignment:
     """What a device shows. `etag` is the server's tag for it, empty when unknown.
 
     `schedule` is as the server sent it (`programme.schedule_of` reads it), `release_limit` the
-    highest release to take for now, None for no limit, `mirrors` addresses that carry the
+    highest release to take for now, None for no limit; `release_limits` says the same by
+    slot, also for packages of the programme. `mirrors` are addresses that carry the
     repository as well.
     """
 
@@ -111,6 +112,7 @@ class Assignment:
     etag: str = ""
     schedule: Mapping[str, Any] = field(default_factory=dict, hash=False)
     release_limit: int | None = None
+    release_limits: Mapping[str, int] = field(default_factory=dict, hash=False)
     mirrors: tuple[str, ...] = ()
 
 
@@ -260,6 +262,7 @@ def parse_assignment(value: Any, etag: str = "") -> Assignment | None:
             etag=etag,
             schedule=value.get("schedule") or {},
             release_limit=value.get("release_limit"),
+            release_limits=value.get("release_limits") or {},
             mirrors=tuple(value.get("mirrors") or ()),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -278,6 +281,9 @@ def parse_assignment(value: Any, etag: str = "") -> Assignment | None:
         raise ForeignAnswer(f"expected a schedule, got {str(found.schedule)[:80]!r}")
     if found.release_limit is not None and type(found.release_limit) is not int:
         raise ForeignAnswer(f"expected a release's number or null, got {found.release_limit!r}")
+    limits = found.release_limits
+    if not isinstance(limits, Mapping) or any(type(one) is not int for one in limits.values()):
+        raise ForeignAnswer(f"expected release numbers by slot, got {str(limits)[:80]!r}")
     if not all(isinstance(mirror, str) for mirror in found.mirrors):
         raise ForeignAnswer(f"expected addresses of mirrors, got {str(found.mirrors)[:80]!r}")
     return found
@@ -301,6 +307,7 @@ def save_assignment(data: DataDir, assignment: Assignment | None) -> None:
             "etag": assignment.etag,
             "schedule": dict(assignment.schedule),
             "release_limit": assignment.release_limit,
+            "release_limits": dict(assignment.release_limits),
             "mirrors": list(assignment.mirrors),
         },
     )

@@ -279,7 +279,8 @@ def _sync(
             if main:
                 _note_known(data, coming)
             slot = held.get(want.slot)
-            limit = assignment.release_limit if main else None
+            general = assignment.release_limit if main else None
+            limit = assignment.release_limits.get(want.slot, general)
             why_not = _refusal(slot, coming, limit, retake=retake)
             taken[want.slot] = _take(
                 data, fetcher, slot, coming, offer.manifest, why_not, main=main, at_once=at_once

@@ -135,6 +135,7 @@ def test_the_schedule_is_kept_for_the_days_without_a_server(data: DataDir) -> No
         "languages": ["fr"],
         "schedule": {"programme": [SEASON], "of-a-newer-server": 1},
         "release_limit": 13,
+        "release_limits": {"noir/live": 2},
         "mirrors": ["https://mirror.example.org/repository/"],
     }
     found = parse_assignment(value, "a7")
@@ -143,6 +144,7 @@ def test_the_schedule_is_kept_for_the_days_without_a_server(data: DataDir) -> No
     assert load_assignment(data) == found
     assert found.schedule == value["schedule"]
     assert (found.release_limit, found.mirrors) == (13, tuple(value["mirrors"]))
+    assert found.release_limits == {"noir/live": 2}
 
 
 def test_a_server_that_knows_no_schedules_assigns_as_before() -> None:
@@ -158,6 +160,8 @@ def test_a_server_that_knows_no_schedules_assigns_as_before() -> None:
         {"schedule": [1]},
         {"release_limit": "13"},
         {"release_limit": True},
+        {"release_limits": ["noir/live"]},
+        {"release_limits": {"noir/live": "2"}},
         {"mirrors": [1]},
         {"mirrors": 1},
     ],

@@ -61,13 +61,8 @@ def screen(kiosk: Kiosk, origin: Origin) -> Screen:
     assert origin.assignment is not None
     origin.publish(page_of("harbour"))
     origin.publish(page_of("noir"), package="noir")
+    origin.assignment["schedule"] = {"programme": [SEASON]}
     kiosk.sync()
-    for version, change in (
-        (2, {"package": "noir", "schedule": {"programme": [{"package": "harbour"}]}}),
-        (3, {"package": "harbour", "schedule": {"programme": [SEASON]}}),
-    ):
-        origin.assignment = {**origin.assignment, **change, "version": version}
-        kiosk.sync()
     assert {key for key, slot in read_slots(kiosk.data).items() if slot.current} == {
         "harbour/live",
         "noir/live",
@@ -146,3 +141,21 @@ def test_a_season_is_there_after_a_restart_without_any_network(
     origin.files.clear()
     kiosk.clock = tokyo("2090-12-24T12:00")
     assert Screen(kiosk).package == "noir"
+
+
+def test_a_rollout_holds_back_a_package_of_the_programme_as_well(
+    screen: Screen, kiosk: Kiosk, origin: Origin
+) -> None:
+    assert origin.assignment is not None
+    origin.publish(
+        {**page_of("noir"), "media/new.webp": Content(b"new", "image/webp")}, package="noir"
+    )
+    origin.assignment |= {"release_limits": {"noir/live": 1}, "version": 2}
+    kiosk.sync()
+    kiosk.clock = tokyo("2090-12-24T12:00")
+    assert screen.json("/release.json")["release"] == 1
+    kiosk.clock = None
+    origin.assignment |= {"release_limits": {}, "version": 3}
+    kiosk.sync()
+    kiosk.clock = tokyo("2090-12-24T12:00")
+    assert screen.json("/release.json")["release"] == 2
