@@ -31,7 +31,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from kiosk_client import durable, room
+from kiosk_client import durable, room, settling, store
 from kiosk_client.activation import activate_next, confirm, give_back, read_active
 from kiosk_client.config import DataDir, open_data_dir
 from kiosk_client.errors import DiskFailing, DiskFull, KioskError, from_os_error
@@ -107,6 +107,8 @@ class Faults:
             patch(os, name, self._write_call(name, getattr(os, name)))
         patch(os, "open", self._open_call(os.open))
         patch(room, "allocate", self._path_call("allocate", durable.allocate))
+        for module in (store, settling):
+            patch(module, "sync_file_system", self._syncfs(store.sync_file_system))
         opened = self._io_open(io.open)
         patch(io, "open", opened)
         patch(builtins, "open", opened)
@@ -156,6 +158,13 @@ class Faults:
             return real(place, *others, **options)
 
         return call
+
+    def _syncfs(self, real: Callable[[], Any]) -> Callable[[], Any]:
+        def find() -> Any:
+            call = real()
+            return None if call is None else self._path_call("syncfs", call)
+
+        return find
 
     def _write_call(self, name: str, real: Any) -> Any:
         def call(fd: int, raw: Any, *others: Any) -> int:
