@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
@@ -26,6 +26,8 @@ from content_api.studio.hours.forms import (
     runs_of,
     week_of,
 )
+from kiosk_client.config import parse_assignment
+from kiosk_client.programme import showing, wanted_slots
 from package_format.schedule import parse_schedule
 from tests.studio.conftest import Live, Studio, StudioClient, Windows, axe_faults
 
@@ -269,6 +271,12 @@ def test_a_season_is_planned_and_the_device_is_told(tokyo: Studio, keeper: Studi
         "hours": [["22:00", "02:00"]],
     }
     assert device_of(tokyo).programme == [SEASON, night]
+    with read_session(tokyo.engine) as session:
+        told = parse_assignment(assignment(session, session.get_one(Device, "wall")))
+    assert told is not None
+    assert [one.slot for one in wanted_slots(told)] == ["harbour/live", "noir/live"]
+    evening = datetime(2026, 12, 1, 3, tzinfo=UTC)
+    assert showing(told, evening, True, ["harbour/live", "noir/live"]) == "noir/live"
     said = text_of(keeper.page(f"{CALENDAR}?on=2026-12-01").xpath('//*[@id="day"]')[0])
     assert "Black" in said
     assert "Harbour" not in said
