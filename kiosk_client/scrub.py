@@ -26,8 +26,8 @@ from kiosk_client import store as pool
 from kiosk_client.activation import load_set, read_slots
 from kiosk_client.config import DataDir
 from kiosk_client.durable import exclusive, is_locked, read_json, write_json
-from kiosk_client.errors import Busy, KioskError
-from kiosk_client.facts import save_state, stamp
+from kiosk_client.errors import Busy, DiskFailing, KioskError
+from kiosk_client.facts import load_state, save_state, stamp
 from package_format.layout import BLOCK_SIZE
 from package_format.manifest import ManifestFile
 
@@ -36,6 +36,7 @@ RATE = 4 * 1024 * 1024
 """Bytes read a second: 20 GB take an hour and a half, and a film plays on meanwhile."""
 
 HEALS = 3
+REPAIRS = 6
 HEAL_WINDOW = timedelta(days=1)
 STEP_SECONDS = 20.0
 SAVE_SECONDS = 60.0
@@ -66,6 +67,38 @@ def may_heal(
 def is_due(finished: datetime | None, now: datetime) -> bool:
     """Whether another round is to begin; a clock that jumped makes one early, never late."""
     return finished is None or abs(now - finished) >= EVERY
+
+
+def check_repairs(data: DataDir, now: datetime) -> None:
+    """Refuse to fetch once more what this disk loses again and again.
+
+    Raises:
+        DiskFailing: `REPAIRS` repairs came to their end within a day.
+        OSError: the disk refused.
+    """
+    times = _repairs(data)
+    if not may_heal(times, now, most=REPAIRS):
+        raise DiskFailing(
+            f"expected a disk that keeps what it is given, got {REPAIRS} repairs within a day: "
+            "replace the disk or card; `kiosk-client sync` repairs once more"
+        )
+
+
+def note_repair(data: DataDir, now: datetime) -> None:
+    """Count a repair that came to its end: what was missing is there again.
+
+    Raises:
+        OSError: the disk refused.
+    """
+    times = (*_repairs(data), now)[-REPAIRS:]
+    save_state(data, repairs=[then.isoformat() for then in times])
+
+
+def _repairs(data: DataDir) -> tuple[datetime, ...]:
+    try:
+        return tuple(datetime.fromisoformat(then) for then in load_state(data).get("repairs", ()))
+    except (TypeError, ValueError):
+        return ()
 
 
 @dataclass(frozen=True, slots=True)

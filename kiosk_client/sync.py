@@ -64,6 +64,7 @@ from kiosk_client.holdings import keep_root_chain
 from kiosk_client.plan import held_languages, needed_files, plan_sync
 from kiosk_client.programme import Wanted, wanted_slots
 from kiosk_client.room import claimed
+from kiosk_client.scrub import check_repairs, note_repair
 from kiosk_client.sources import (
     Discovery,
     GivenStick,
@@ -241,7 +242,8 @@ def _sync(
             "expected a package assigned to this device, got none: assign one on the server"
         )
     reach = Reach(data, device, assignment, discovery, stick, down)
-    fetcher = _Fetching(wire, reach, store, watcher, reserve, workers)
+    insists = trigger in ("person", "order")
+    fetcher = _Fetching(wire, reach, store, watcher, reserve, workers, now, insists)
     healed = fetcher.heal_from_stick()
     judged = trust.reference_time(now(), accepted.floor)
     held = read_slots(data)
@@ -499,6 +501,7 @@ def _choose(
 class _Fetching:
     """Making sets complete from whatever is in reach.
 
+    `insists`: a person or an order wants it, however often this disk was repaired.
     `counted` are bytes by kind of source, `asked` the SHA-256 of every file needed so far.
     """
 
@@ -508,6 +511,8 @@ class _Fetching:
     watcher: Watcher
     reserve: int
     workers: int
+    now: Callable[[], datetime]
+    insists: bool = False
     counted: dict[str, int] = field(default_factory=dict)
     asked: set[str] = field(default_factory=set)
 
@@ -538,6 +543,9 @@ class _Fetching:
             return ()
         plan = plan_sync(files, held=held)
         wanted = plan.fetch
+        mends = coming is None or self._plays(coming)
+        if mends and not self.insists:
+            check_repairs(self.reach.data, self.now())
         keep = {entry.sha256 for entry in files}
         here = slot_key(coming.package, coming.channel) if coming else ""
         with claimed(self.store, wanted, self.reserve, keep=keep, here=here) as store:
@@ -570,7 +578,13 @@ class _Fetching:
         lost = {entry.sha256 for entry in files} - held_blobs(self.store, files)
         if lost:
             raise StoreDamaged(f"expected every file on the disk, got {len(lost)} lost again")
+        if mends:
+            note_repair(self.reach.data, self.now())
         return wanted
+
+    def _plays(self, chosen: ActiveSet) -> bool:
+        slot = read_slots(self.reach.data).get(slot_key(chosen.package, chosen.channel))
+        return slot is not None and chosen.same_content(slot.current)
 
 
 def protected_blobs(data: DataDir) -> frozenset[str]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import shutil
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from kiosk_client.activation import read_active
 from kiosk_client.check import verify_device
-from kiosk_client.errors import NotEnrolled, StoreDamaged
+from kiosk_client.errors import DiskFailing, NoNetwork, NotEnrolled, StoreDamaged
 from kiosk_client.facts import device_facts
+from kiosk_client.scrub import REPAIRS
 from tests.kiosk.conftest import Kiosk
 from tests.kiosk.simulator import Origin, harbour
 
@@ -92,3 +94,34 @@ def test_verify_reads_what_waits_and_what_came_before(playing: Kiosk, origin: Or
     waiting.chmod(0o644)
     waiting.write_bytes(b"x" * 2000)
     assert verify_device(playing.data).bad == ("media/film/720.mp4",)
+
+
+def test_a_disk_that_loses_files_again_and_again_is_not_filled_for_ever(
+    playing: Kiosk, origin: Origin
+) -> None:
+    playing.clock = datetime.now(UTC)
+    for _ in range(REPAIRS):
+        playing.blob("media/crane/640.webp").unlink()
+        assert playing.sync(trigger="poll").outcome == "repaired"
+    playing.blob("media/crane/640.webp").unlink()
+    origin.forget_hits()
+    with pytest.raises(DiskFailing, match="6 repairs within a day"):
+        playing.sync(trigger="poll")
+    assert not origin.asked("/blobs/")
+    # A new release has nothing to do with that, and a person may insist.
+    assert playing.sync(trigger="person").outcome == "repaired"
+    origin.publish(harbour(edition=2, film=1000))
+    assert playing.sync(trigger="poll").release == 2
+    playing.blob("media/crane/640.webp").unlink()
+    playing.clock += timedelta(days=1, minutes=1)
+    assert playing.sync(trigger="poll").outcome == "repaired"
+
+
+def test_a_repair_that_a_bad_line_breaks_off_counts_once(playing: Kiosk, origin: Origin) -> None:
+    playing.blob("media/crane/640.webp").unlink()
+    origin.attack("/blobs/", "drop")
+    for _ in range(REPAIRS + 1):
+        with pytest.raises(NoNetwork):
+            playing.sync(trigger="poll")
+    origin.attacks.clear()
+    assert playing.sync(trigger="poll").outcome == "repaired"
