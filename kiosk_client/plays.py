@@ -22,12 +22,15 @@ from kiosk_client.durable import read_json, write_json
 from kiosk_client.errors import from_os_error
 from kiosk_client.page import Report
 from kiosk_client.showing import passed_time, venue_day
+from package_format.languages import is_language_tag
+from package_format.layout import is_slug
 
 MOST_ROWS = 4000
 """Rows kept while nobody takes them: a year of a busy screen, its older days by month."""
 BATCH_ROWS = 500
 RECENT_DAYS = 31
 MOST_SECONDS = 86_400
+LONGEST_ENTRY = 64
 SAVE_SECONDS = 60.0
 
 log = logging.getLogger("kiosk_client.plays")
@@ -121,7 +124,7 @@ class Plays:
 
     def note(self, report: Report) -> None:
         """Count what a page has shown; kept on the disk within a minute or so."""
-        if not report.plays or not report.package or report.release < 1:
+        if not report.plays or not is_slug(report.package) or report.release < 1:
             return
         day = self._day()
         new = [
@@ -130,12 +133,14 @@ class Plays:
                 package=report.package,
                 release=report.release,
                 entry=play.entry,
-                title=play.title or play.entry,
-                language=play.language or "und",
+                title=play.title.strip() or play.entry,
+                language=play.language if is_language_tag(play.language) else "und",
                 views=1,
                 seconds=round(play.seconds),
             )
             for play in report.plays
+            # One row that the server refuses would cost its whole batch.
+            if play.entry.strip() and len(play.entry) <= LONGEST_ENTRY
         ]
         with self._lock:
             self._counts = thin_out(add_up([*self._counts, *new]), day)
