@@ -34,6 +34,7 @@ from kiosk_client.probation import CONFIRM, GIVE_BACK, judge
 from kiosk_client.store import Store
 
 STEP_SECONDS = 1.0
+JUST_NOW_SECONDS = 30.0
 LONGEST_REASON = 80
 REST_SECONDS = 60.0
 """After the disk refused: asking it each second helps nobody."""
@@ -64,6 +65,7 @@ class Activator:
         self._seen: tuple[int, int] | None = None
         self._slots: dict[str, Slot] = {}
         self._rest_until = 0.0
+        self._gave_back_at: float | None = None
 
     def start(self) -> None:
         """Begin; a start with a set on probation counts against it."""
@@ -109,7 +111,7 @@ class Activator:
         return done
 
     def give_back(self, reason: str) -> bool:
-        """Take the set on the screen back if it is on probation; whether it was.
+        """Take the set on the screen back if it is on probation; whether it was, or was just now.
 
         Raises:
             KioskError, OSError: the disk refused; it plays on.
@@ -119,12 +121,11 @@ class Activator:
         if slot is None or slot.current is None:
             return False
         if not give_back(self._data, slot.key, reason[:LONGEST_REASON], self._now()):
-            if slot.probation is not None:
-                log.error(
-                    "release %s does not play, and nothing was before it", slot.current.release
-                )
-            return False
+            # Who else counts crashes comes to the same end a moment later.
+            then = self._gave_back_at
+            return then is not None and time.monotonic() - then < JUST_NOW_SECONDS
         log.error("release %s of %s was given back: %s", slot.current.release, slot.package, reason)
+        self._gave_back_at = time.monotonic()
         self._watch.begin_anew()
         self._changed()
         return True
