@@ -60,6 +60,7 @@ def find_problems(content: PackageContent, today: date) -> list[Problem]:
     found: set[Problem] = set(_package_problems(content))
     for entry in listed_entries(content.body):
         found.update(_listing_problems(content, entry))
+        found.update(_days_problems(content, entry, today))
     for tag in content.tags:
         reading = Reading(content, tag)
         if not reading.shown and listed_entries(content.body):
@@ -154,6 +155,19 @@ def _listing_problems(content: PackageContent, entry: str) -> Iterator[Problem]:
                 "not-approved",
                 f"The {part} not approved: {entry} is left out in {where}.",
             )
+
+
+def _days_problems(content: PackageContent, entry: str, today: date) -> Iterator[Problem]:
+    last = content.body.get("shown", {}).get(entry, {}).get("until")
+    if last is not None and last < today.isoformat():
+        yield Problem(
+            entry,
+            "",
+            SHARED,
+            WARNING,
+            "days-over",
+            f"Its days ended on {last}: displays do not show it.",
+        )
 
 
 def _entry_problems(reading: Reading, entry: str) -> Iterator[Problem]:

@@ -138,6 +138,15 @@ def test_a_decorative_picture_needs_no_alternative_text() -> None:
     assert "missing-alt" not in {problem.code for problem in find_problems(content, TODAY)}
 
 
+def test_an_entry_whose_days_are_over_is_told() -> None:
+    content = with_body(make_content(), shown={"crane": {"until": "2026-11-24"}, "dock": {}})
+    day = date(2026, 11, 24)
+    assert "days-over" not in {p.code for p in find_problems(content, day)}
+    (found,) = [p for p in find_problems(content, date(2026, 11, 25)) if p.code == "days-over"]
+    assert (found.entry, found.severity) == ("crane", "warning")
+    assert found.message == "Its days ended on 2026-11-24: displays do not show it."
+
+
 def test_rights_are_told_before_they_end_and_block_from_the_day_they_end() -> None:
     assert found(make_content(), date(2029, 10, 1)) == set()
     soon = find_problems(make_content(), date(2029, 12, 1))

@@ -124,7 +124,7 @@ def _asset_address(problem: Mapping[str, Any], names: Mapping[str, Choice]) -> s
 
 def _address(problem: Mapping[str, Any], name: Choice | None, slug: str) -> str:
     entry, path, code, language = (problem[x] for x in ("entry", "path", "code", "language"))
-    if not entry or name is None or code == "asset-listed":
+    if not entry or name is None or code in ("asset-listed", "days-over"):
         return f"/studio/packages/{slug}/#{_package_anchor(path, language)}"
     if code == "not-approved":
         return f"/studio/entries/{entry}/review"
@@ -272,6 +272,9 @@ _SENTENCES: dict[str, Callable[[Mapping[str, Any], Mapping[str, Any]], str]] = {
     ),
     "rights-expiring": lambda p, _n: _(
         "The rights end on %(day)s: displays drop the asset on that day.", day=_day(p)
+    ),
+    "days-over": lambda p, _n: _(
+        "Its days in this package ended on %(day)s: displays do not show it any more.", day=_day(p)
     ),
     "missing-transcript": lambda p, _n: _(
         "There is no transcript in %(language)s, for those who do not hear.",
