@@ -94,6 +94,7 @@ class Run:
     errors: Counter[str] = field(default_factory=Counter)
     saves: list[float] = field(default_factory=list)
     reached: int = 0
+    cpu: float = 0.0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -128,10 +129,11 @@ def measure(label: str, settings: Settings, workers: int, options: argparse.Name
     """Prepare a server, let the fleet poll it, and count."""
     fleet = make_fleet(settings, options.devices)
     run = Run(label, workers)
-    with serving(settings, workers) as port:
+    with serving(settings, workers) as (port, server):
         context = multiprocessing.get_context("spawn")
         with context.Pool(options.clients + 1) as pool:
             until = time.time() + options.seconds + 5
+            before = processor_time(server)
             shares = [fleet.tokens[start :: options.clients] for start in range(options.clients)]
             clients = [
                 pool.apply_async(
@@ -146,6 +148,7 @@ def measure(label: str, settings: Settings, workers: int, options: argparse.Name
                 run.polls += polls
                 run.errors.update(errors)
                 run.spent = max(run.spent, spent)
+            run.cpu = processor_time(server) - before
             flag.touch()
             times, errors = editor.get()
             run.saves = times
@@ -202,8 +205,8 @@ def enrol_all(session: Session, devices: int) -> tuple[str, ...]:
 
 
 @contextmanager
-def serving(settings: Settings, workers: int) -> Iterator[int]:
-    """`content-api serve` on a free port, from when it is ready until the block ends."""
+def serving(settings: Settings, workers: int) -> Iterator[tuple[int, int]]:
+    """`content-api serve`, from when it is ready until the block ends: its port and process."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
@@ -220,13 +223,25 @@ def serving(settings: Settings, workers: int) -> Iterator[int]:
             if server.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError("the server did not start")
             time.sleep(0.2)
-        yield port
+        yield port, server.pid
     finally:
         server.send_signal(signal.SIGINT)
         try:
             server.wait(30)
         except subprocess.TimeoutExpired:
             server.kill()
+
+
+def processor_time(process: int) -> float:
+    """Seconds that a process and its children have computed (Linux)."""
+    folder = Path("/proc") / str(process)
+    try:
+        fields = (folder / "stat").read_text().rpartition(")")[2].split()
+        children = (folder / "task" / str(process) / "children").read_text().split()
+    except OSError:
+        return 0.0
+    own = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return own + sum(processor_time(int(child)) for child in children)
 
 
 def is_ready(port: int) -> bool:
@@ -430,6 +445,12 @@ def report(runs: Sequence[Run], options: argparse.Namespace) -> None:
             f"{run.polls:,} polls in {run.spent:.0f} s = {rate:.0f} a second"
             + (f" (asked for: {wanted})" if wanted else "")
         )
+        if run.polls:
+            click.echo(
+                f"  {run.cpu * 1000 / run.polls:.2f} ms of processor time for a poll, of which "
+                "the server got "
+                f"{run.cpu / run.spent:.2f} of {os.cpu_count()} processors"
+            )
         if len(run.saves) > 1:
             ordered = sorted(run.saves)
             worst = ordered[int(len(ordered) * 0.95)] * 1000

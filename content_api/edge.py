@@ -62,9 +62,13 @@ class RequestCount:
             return dict(self._counts)
 
 
+def request_id(given: str) -> str:
+    """The id that a client or proxy gave a request, if it is one, else a new one."""
+    return given if _REQUEST_ID.fullmatch(given) else uuid4().hex
+
+
 def _begin() -> None:
-    given = request.headers.get("X-Request-ID", "")
-    g.request_id = given if _REQUEST_ID.fullmatch(given) else uuid4().hex
+    g.request_id = request_id(request.headers.get("X-Request-ID", ""))
     g.request_began = time.monotonic()
     texts = [request.path, *request.args.keys()]
     texts += [value for values in request.args.listvalues() for value in values]
@@ -100,6 +104,8 @@ def _policy(mimetype: str) -> str:
 
 
 def _log(response: Response) -> None:
+    if not access_log.isEnabledFor(logging.INFO):
+        return
     # The path alone: queries may hold what people searched for.
     actor = g.get("actor")
     access_log.info(

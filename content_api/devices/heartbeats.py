@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Engine, bindparam, delete, insert, or_, select, update
+from sqlalchemy import Engine, bindparam, delete, func, insert, or_, select, update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
@@ -319,19 +319,29 @@ def _write(session: Session, plan: Sequence[tuple[Beat, dict[str, Any], bool]]) 
         insert(Heartbeat),
         [{"device": beat.device, "received_at": beat.at, "body": dict(beat.body)} for beat in new],
     )
-    for beat in new:
-        surplus = (
+    _drop_surplus(session, [beat.device for beat in new])
+
+
+def _drop_surplus(session: Session, device_ids: Sequence[str]) -> None:
+    many = (
+        select(Heartbeat.device)
+        .where(Heartbeat.device.in_(device_ids))
+        .group_by(Heartbeat.device)
+        .having(func.count() > HEARTBEATS_KEPT)
+    )
+    for device_id in session.scalars(many).all():
+        last_kept = (
             select(Heartbeat.id)
-            .where(Heartbeat.device == beat.device)
+            .where(Heartbeat.device == device_id)
             .order_by(Heartbeat.id.desc())
-            .offset(HEARTBEATS_KEPT)
+            .offset(HEARTBEATS_KEPT - 1)
             .limit(1)
         )
-        oldest = session.scalar(surplus)
-        if oldest is not None:
-            session.execute(
-                delete(Heartbeat).where(Heartbeat.device == beat.device, Heartbeat.id <= oldest)
-            )
+        session.execute(
+            delete(Heartbeat)
+            .where(Heartbeat.device == device_id, Heartbeat.id < last_kept.scalar_subquery())
+            .execution_options(synchronize_session=False)
+        )
 
 
 def _still(value: Mapping[str, Any], moving: frozenset[str]) -> dict[str, Any]:

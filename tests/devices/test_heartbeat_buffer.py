@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import timedelta
 
 import pytest
@@ -216,3 +217,31 @@ def test_polls_take_turns_and_other_requests_go_by() -> None:
     gate(poll, print)
     gate({**poll, "PATH_INFO": "/api/v1/entries"}, print)
     assert inside == [POLLS_AT_ONCE - 1, POLLS_AT_ONCE]
+
+
+def test_the_short_answer_to_a_poll_is_the_one_the_app_gives(
+    app: Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    device = {**enrolled_device(app), "X-Request-ID": "mine"}
+    count = app.extensions["lampisterie_requests"]
+    before = count.totals().get("3xx", 0)
+    known = {**device, "If-None-Match": '"a1"'}
+    short = client.get("/api/v1/device", headers=known)
+    weak = client.get("/api/v1/device", headers={**device, "If-None-Match": 'W/"a1"'})
+    access_log = logging.getLogger("content_api.access")
+    monkeypatch.setattr(access_log, "level", logging.INFO)
+    access_log.manager._clear_cache()  # type: ignore[attr-defined]
+    long = client.get("/api/v1/device", headers=known)
+    monkeypatch.undo()
+    access_log.manager._clear_cache()  # type: ignore[attr-defined]
+    assert short.status_code == weak.status_code == long.status_code == 304
+    # The app's has a policy for the page that a 304 does not carry.
+    named = {**long.headers}
+    del named["Content-Security-Policy"]
+    assert dict(short.headers) == named
+    assert count.totals()["3xx"] == before + 3
+    assert client.get("/api/v1/device", headers=device).status_code == 200
+    old = client.get("/api/v1/device", headers={**device, "If-None-Match": '"a0"'})
+    assert old.status_code == 200
+    wrong = {"Authorization": "Bearer lmd_" + "x" * 43, "If-None-Match": '"a1"'}
+    assert client.get("/api/v1/device", headers=wrong).status_code == 401
