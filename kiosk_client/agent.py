@@ -13,6 +13,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -41,6 +42,7 @@ from kiosk_client.watcher import Progress
 
 POLL_SECONDS = 300.0
 LONGEST_POLL_SECONDS = 3600.0
+ASK_SECONDS = 3600.0
 
 log = logging.getLogger("kiosk_client.agent")
 
@@ -106,6 +108,8 @@ class Agent:
         self._screen: Screen | None = None
         self._restart: Callable[[], None] | None = None
         self._stop = threading.Event()
+        self._confirmed: int | None = None
+        self._asked_at = -ASK_SECONDS
         self._disk = DiskWatch(data.root)
         self._orders: Orders | None = None
         self._scrub = Background(data, busy=self._is_busy)
@@ -179,7 +183,7 @@ class Agent:
                 coming = progress.now
             if self._stop.is_set():
                 return False
-            version = self._report(wire, now(), coming)
+            version = self._confirmed = self._report(wire, now(), coming)
             self._send_plays(wire)
             worked = self._work(wire)
             if worked and not self._stop.is_set():
@@ -210,11 +214,22 @@ class Agent:
             now=self._clock(),
             discovery=find_relays,
             trigger=trigger,
+            confirmed=self._confirmed_version() if trigger == "poll" else None,
         )
         words = f"{result.outcome}: {result.package} release {result.release}"
         if result.outcome != "unchanged":
             log.info("%s", words)
         return f"{words} ({result.message})" if result.message else words
+
+    def _confirmed_version(self) -> int | None:
+        """The assignment's version by the last heartbeat's answer, but for one poll an hour.
+
+        That asks for itself, and for the server's time.
+        """
+        if time.monotonic() - self._asked_at >= ASK_SECONDS:
+            self._asked_at = time.monotonic()
+            return None
+        return self._confirmed
 
     def _tell(self, wire: Any, now: datetime, coming: dict[str, Any] | None) -> None:
         """Report amid a transfer; what goes wrong with that must not end the transfer."""

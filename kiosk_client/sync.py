@@ -158,6 +158,7 @@ def sync(
     stick: GivenStick | None = None,
     activate: bool = True,
     trigger: str = "person",
+    confirmed: int | None = None,
 ) -> SyncResult:
     """Bring the device to the newest release assigned to it, and note how it went.
 
@@ -166,7 +167,8 @@ def sync(
     nothing plays yet; else as what waits for an idle screen. On any error the set
     from before plays on. `discovery` finds kiosks in the same network, which may
     have what is missing. With a `stick` metadata comes from there alone, and an
-    older one changes nothing but fills holes. `trigger` is `poll`, `order`,
+    older one changes nothing but fills holes. `confirmed` is the version of the
+    assignment that the server last told, in answer to a heartbeat. `trigger` is `poll`, `order`,
     `person` or `stick`; what was given back once is taken again by a person's or
     an order's word alone.
 
@@ -192,6 +194,7 @@ def sync(
                         stick,
                         activate,
                         trigger,
+                        confirmed,
                     )
             except OSError as error:
                 raise from_os_error(error) from error
@@ -215,13 +218,14 @@ def _sync(
     stick: GivenStick | None,
     activate: bool,
     trigger: str,
+    confirmed: int | None,
 ) -> SyncResult:
     began = time.monotonic()
     device = load_device(data)
     store = Store(data.root)
     accepted = trust.raise_floor(trust.load_accepted(data.trust), now=now())
     if stick is None:
-        assignment, server_time, down = _assignment(data, wire, device)
+        assignment, server_time, down = _assignment(data, wire, device, confirmed)
     else:
         assignment, server_time, down = load_assignment(data), None, None
     accepted = trust.raise_floor(
@@ -405,14 +409,17 @@ def _take(
 
 
 def _assignment(
-    data: DataDir, wire: Wire, device: Device
+    data: DataDir, wire: Wire, device: Device, confirmed: int | None
 ) -> tuple[Assignment | None, datetime | None, KioskError | None]:
     """What is assigned, from the server or, when that cannot be asked, as last known.
 
     The repository may be elsewhere and well; it speaks for itself. When it is
-    at the same host, the third is why there is no use in asking that.
+    at the same host, the third is why there is no use in asking that. Nobody is
+    asked when the server has just `confirmed` the version that is known.
     """
     known = load_assignment(data)
+    if known is not None and known.version == confirmed:
+        return known, None, None
     try:
         found = ask_assignment(wire, device, known)
     except NoNetwork as error:

@@ -12,11 +12,13 @@ python-tuf's own files are a cache: it renames them without fsync and removes
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 
@@ -46,12 +48,14 @@ from kiosk_client.errors import (
     from_os_error,
 )
 from kiosk_client.wire import Wire, is_page
+from package_format.canonical import sha256_hex
 
 BUILT = datetime(2026, 11, 24, tzinfo=UTC)
 """No honest clock shows less: this code did not exist before."""
 
 _ROLES = ("timestamp", "snapshot", "targets")
 _LARGEST = 5_000_000
+_TAG = "timestamp.tag"
 _NO_TIME = datetime.min.replace(tzinfo=UTC)
 """Before every expiry: judged then, nothing has expired."""
 
@@ -226,6 +230,8 @@ def refresh(
         for path in metadata_dir.glob("tmp*"):
             # python-tuf leaves its temporary file when it is killed; the lock is ours.
             path.unlink()
+        if isinstance(fetcher, MetadataFetcher):
+            fetcher.remember_in(metadata_dir, metadata_url)
         judged = _NO_TIME if ignore_expiry else at
         try:
             verified = _refresh_once(metadata_dir, metadata_url, root, fetcher, judged)
@@ -234,6 +240,8 @@ def refresh(
                 raise
             with _clean_local(metadata_dir):
                 verified = _refresh_once(metadata_dir, metadata_url, root, fetcher, judged)
+        if isinstance(fetcher, MetadataFetcher):
+            fetcher.keep_tag()
     except OSError as error:
         raise from_os_error(error) from error
     check_versions(accepted, verified)
@@ -338,10 +346,32 @@ def forget_metadata(metadata_dir: Path) -> None:
 
 
 class MetadataFetcher(FetcherInterface):
-    """python-tuf's downloads over our own connections: bounded, in memory, and wary of pages."""
+    """python-tuf's downloads over our own connections: bounded, in memory, and wary of pages.
+
+    A timestamp that is here already is asked for by its tag. Whoever answers
+    "not modified" can do no more than send the old one again: it expires here.
+    """
 
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
+        self._folder: Path | None = None
+        self._base = ""
+        self._tag: dict[str, str] | None = None
+
+    def remember_in(self, metadata_dir: Path, metadata_url: str) -> None:
+        """Keep the timestamp's tag beside python-tuf's files, and ask by the one kept there."""
+        self._folder, self._base = metadata_dir, metadata_url
+
+    def keep_tag(self) -> None:
+        """Write down the tag of the timestamp that came and now lies here.
+
+        Raises:
+            OSError: the disk refused.
+        """
+        if self._folder is not None and self._tag is not None:
+            if sha256_hex(self._local_timestamp()) == self._tag["sha256"]:
+                (self._folder / _TAG).write_text(json.dumps(self._tag), "utf-8")
+            self._tag = None
 
     def download_bytes(self, url: str, max_length: int) -> bytes:
         """The bytes at `url`, at most `max_length`.
@@ -350,8 +380,12 @@ class MetadataFetcher(FetcherInterface):
             DownloadHTTPError: 403 or 404, which python-tuf reads as "no newer root".
             KioskError: the transfer failed; python-tuf lets it pass.
         """
-        reply = self._wire.ask("GET", url, limit=max_length)
         name = url.rpartition("/")[2]
+        here, tag = self._known() if url == f"{self._base}timestamp.json" else (b"", "")
+        condition = {"If-None-Match": tag} if tag else {}
+        reply = self._wire.ask("GET", url, limit=max_length, headers=condition)
+        if reply.status == 304 and tag:
+            return here
         if reply.status in (403, 404):
             raise DownloadHTTPError(f"{name}: status {reply.status}", reply.status)
         if reply.status != 200:
@@ -363,7 +397,27 @@ class MetadataFetcher(FetcherInterface):
             )
         if not reply.body.lstrip().startswith(b"{"):
             raise ForeignAnswer(f"expected {name} from the repository, got something else")
+        if name == "timestamp.json" and is_strong(reply.headers):
+            self._tag = {
+                "url": url,
+                "etag": reply.headers["etag"],
+                "sha256": sha256_hex(reply.body),
+            }
         return reply.body
+
+    def _known(self) -> tuple[bytes, str]:
+        """The timestamp that lies here and its tag, where both belong together."""
+        try:
+            found = json.loads((self._folder or Path()).joinpath(_TAG).read_bytes())
+            here = self._local_timestamp()
+            if (found["url"], found["sha256"]) == (f"{self._base}timestamp.json", sha256_hex(here)):
+                return here, str(found["etag"])
+        except (OSError, ValueError, TypeError, KeyError):
+            pass
+        return b"", ""
+
+    def _local_timestamp(self) -> bytes:
+        return (self._folder or Path()).joinpath("timestamp.json").read_bytes()
 
     def _fetch(self, url: str) -> Iterator[bytes]:
         yield self.download_bytes(url, _LARGEST)
@@ -417,6 +471,26 @@ class FolderFetcher(FetcherInterface):
 
     def _fetch(self, url: str) -> Iterator[bytes]:
         yield self.download_bytes(url, _LARGEST)
+
+
+def is_strong(headers: Mapping[str, str]) -> bool:
+    """Whether an answer's `ETag` surely changes with its bytes (RFC 9110, section 8.8.2.2).
+
+    nginx makes it of the size and the second of the last change: two signatures
+    within a second would have the same. So one of a file that changed just now is
+    not kept.
+    """
+    etag = headers.get("etag", "")
+    if len(etag) < 3 or not (etag.startswith('"') and etag.endswith('"')) or len(etag) > 200:
+        return False
+    changed = headers.get("last-modified")
+    if changed is None:
+        return True
+    try:
+        age = parsedate_to_datetime(headers["date"]) - parsedate_to_datetime(changed)
+    except (KeyError, ValueError, TypeError):
+        return False
+    return age >= timedelta(seconds=2)
 
 
 def judge_at(updater: Updater, at: datetime) -> None:

@@ -135,7 +135,6 @@ def test_a_new_assignment_told_by_the_heartbeat_asks_for_another_poll(
     assert agent.poll() is False
     assert origin.assignment is not None
     real = dict(origin.assignment)
-    origin.attack("/api/v1/device$", "status", times=2, argument=500)
     origin.assignment = {**real, "version": 2, "languages": ["fr"]}
     assert agent.poll() is True
     assert agent.poll() is False
@@ -186,3 +185,19 @@ def test_a_clock_behind_the_floor_is_reported(kiosk: Kiosk, origin: Origin) -> N
     clock = origin.heartbeats[-1]["clock"]
     assert clock["trusted"] is False
     assert clock["offset_seconds"] > 800_000_000
+
+
+def test_a_poll_with_nothing_new_asks_for_root_and_timestamp_alone(
+    kiosk: Kiosk, origin: Origin
+) -> None:
+    origin.publish()
+    agent = Agent(kiosk.data)
+    agent.poll()
+    origin.forget_hits()
+    agent.poll()
+    # The heartbeat's answer said that the assignment is the same.
+    assert [(hit.path.rpartition("/")[2], hit.status) for hit in origin.asked()] == [
+        ("2.root.json", 404),
+        ("timestamp.json", 304),
+        ("heartbeats", 202),
+    ]

@@ -200,3 +200,80 @@ def test_a_kiosk_keeps_no_temporary_file_of_python_tuf(kiosk: Kiosk, origin: Ori
     origin.publish()
     kiosk.sync()
     assert not list(kiosk.data.metadata.glob("tmp*"))
+
+
+def conditions(origin: Origin) -> list[int]:
+    return [hit.status for hit in origin.asked(r"timestamp\.json")]
+
+
+def test_a_timestamp_that_is_here_is_asked_for_by_its_tag(kiosk: Kiosk, origin: Origin) -> None:
+    origin.publish()
+    for _ in range(3):
+        kiosk.sync()
+    assert conditions(origin) == [200, 304, 304]
+    origin.publish()
+    kiosk.sync()
+    kiosk.sync()
+    assert conditions(origin)[3:] == [200, 304]
+    assert kiosk.release == 2
+
+
+@pytest.mark.parametrize("name", ["timestamp.json", "timestamp.tag"])
+@pytest.mark.parametrize("raw", [b"", b"{}", b"[]", b'{"url":1}'])
+def test_a_tag_that_does_not_belong_to_what_is_here_is_not_used(
+    kiosk: Kiosk, origin: Origin, name: str, raw: bytes
+) -> None:
+    origin.publish()
+    kiosk.sync()
+    (kiosk.data.metadata / name).write_bytes(raw)
+    assert kiosk.sync().outcome == "unchanged"
+    assert conditions(origin) == [200, 200]
+
+
+def test_not_modified_does_not_keep_a_timestamp_from_expiring(kiosk: Kiosk, origin: Origin) -> None:
+    origin.publish()
+    kiosk.sync()
+    kiosk.clock = datetime.now(UTC) + 31 * DAY
+    with pytest.raises(MetadataExpired):
+        kiosk.sync()
+    assert conditions(origin) == [200, 304]
+
+
+def test_a_refused_timestamp_leaves_no_tag(kiosk: Kiosk, origin: Origin) -> None:
+    origin.publish()
+    origin.sign_with_strange_key("timestamp")
+    with pytest.raises(NotTrusted):
+        kiosk.sync()
+    assert not (kiosk.data.metadata / "timestamp.tag").exists()
+
+
+@pytest.mark.parametrize(
+    ("headers", "strong"),
+    [
+        ({"etag": '"a"'}, True),
+        ({"etag": 'W/"a"'}, False),
+        ({"etag": '"'}, False),
+        ({}, False),
+        (
+            {
+                "etag": '"a"',
+                "last-modified": "Tue, 24 Nov 2026 06:00:00 GMT",
+                "date": "Tue, 24 Nov 2026 06:00:01 GMT",
+            },
+            False,
+        ),
+        (
+            {
+                "etag": '"a"',
+                "last-modified": "Tue, 24 Nov 2026 06:00:00 GMT",
+                "date": "Tue, 24 Nov 2026 06:00:02 GMT",
+            },
+            True,
+        ),
+        ({"etag": '"a"', "last-modified": "yesterday", "date": "today"}, False),
+    ],
+)
+def test_a_tag_counts_when_it_surely_changes_with_the_bytes(
+    headers: dict[str, str], strong: bool
+) -> None:
+    assert trust.is_strong(headers) is strong
