@@ -23,12 +23,20 @@ from urllib.parse import unquote, urlsplit
 from kiosk_client.config import DataDir, load_assignment, zone
 from kiosk_client.durable import json_mark, read_json
 from kiosk_client.errors import KioskError
-from kiosk_client.http1 import Proxy
 
 SMALL_FILE = 1024 * 1024
 """Bytes of a file that comes at any hour: texts must not wait for films."""
 
 log = logging.getLogger("kiosk_client.network")
+
+
+@dataclass(frozen=True, slots=True)
+class Proxy:
+    """A proxy; `authorization` is a secret and stays out of every message."""
+
+    host: str
+    port: int
+    authorization: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)

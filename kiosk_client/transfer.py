@@ -14,6 +14,8 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from urllib3.exceptions import HTTPError
+
 from kiosk_client.errors import (
     DamagedTransfer,
     ForeignAnswer,
@@ -22,11 +24,10 @@ from kiosk_client.errors import (
     OriginTrouble,
     from_os_error,
 )
-from kiosk_client.http1 import Answer, Broken
 from kiosk_client.plan import DOCUMENT_TYPES
 from kiosk_client.settling import Settling
 from kiosk_client.store import Partial, Store
-from kiosk_client.wire import WaitingForWindow, Wire, decoded, is_page
+from kiosk_client.wire import Answer, WaitingForWindow, Wire, decoded, is_page
 from package_format.layout import blob_path
 from package_format.manifest import ManifestFile
 
@@ -227,7 +228,7 @@ def _fetch_range(
                 return
             if first:
                 first = False
-                arrived.page = is_page(response.headers.get("Content-Type"), bytes(chunk[:512]))
+                arrived.page = is_page(response.headers.get("Content-Type", ""), chunk[:512])
             # A server that ignores the range sends the whole: skip what is here already.
             if at < start:
                 skip = min(start - at, len(chunk))
@@ -281,10 +282,10 @@ def check_answer(response: Answer, entry: ManifestFile, wanted: tuple[int, int])
     if status == 200:
         length = response.headers.get("Content-Length")
         plain = response.headers.get("Content-Encoding", "identity").lower() == "identity"
-        if plain and length and length != str(entry.size):
+        if plain and length is not None and length != str(entry.size):
             begun = b""
-            with contextlib.suppress(Broken):
-                begun = bytes(response.read()[:512])
+            with contextlib.suppress(HTTPError):
+                begun = response.read1(512, decode_content=False)
             if is_page(kind, begun):
                 raise _page_instead(entry)
             raise DamagedTransfer(

@@ -9,12 +9,13 @@ again; the venue's proxy, certificates, speed and hours are kept to.
 from __future__ import annotations
 
 import contextlib
+import http.client
 import random
+import re
 import ssl
 import threading
 import time
 import zlib
-from collections import deque
 from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,26 +23,41 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
-from kiosk_client import __version__
-from kiosk_client.errors import DamagedTransfer, ForeignAnswer, KioskError, NoNetwork
-from kiosk_client.http1 import (
-    Answer,
-    Broken,
-    Connection,
-    NotHttp,
-    Place,
-    ProxyRefused,
-    Silence,
+import urllib3
+from urllib3.exceptions import (
+    HTTPError,
+    IncompleteRead,
+    InvalidChunkLength,
+    InvalidHeader,
+    ProtocolError,
+    ProxyError,
+    ReadTimeoutError,
+    SSLError,
 )
-from kiosk_client.network import SMALL_FILE, Cap, Network, bypasses, may_download, next_opening
+
+from kiosk_client import __version__
+from kiosk_client.connections import make_pool
+from kiosk_client.errors import DamagedTransfer, ForeignAnswer, KioskError, NoNetwork
+from kiosk_client.network import (
+    SMALL_FILE,
+    Cap,
+    Network,
+    Proxy,
+    bypasses,
+    may_download,
+    next_opening,
+)
 from package_format.canonical import parse_json
 
 CHUNK = 256 * 1024
-"""Bytes that gzip is decoded to at once."""
+"""Bytes of a body that are taken, or that gzip is decoded to, at once."""
 
 SMALL_ANSWER = 1024 * 1024
 """Most bytes of an answer of the device API."""
 
+Answer = urllib3.response.BaseHTTPResponse
+
+_TUNNEL = re.compile(r"Tunnel connection failed: ([0-9]{3})")
 _REDIRECTS = (301, 302, 303, 307, 308)
 
 
@@ -51,7 +67,6 @@ class Limits:
 
     connect_seconds: float = 10.0
     gap_seconds: float = 30.0
-    head_seconds: float = 60.0
     rate_window_seconds: float = 60.0
     least_rate: int = 1024
     attempts: int = 5
@@ -102,10 +117,9 @@ class Wire:
         self._now = now
         self._any_hour = False
         self._cap = Cap(self.network.cap) if self.network.cap else None
-        self._most_idle = connections
-        self._idle: dict[Place, deque[Connection]] = {}
+        self._connections = connections
+        self._pools: dict[tuple[bool, Proxy | None], urllib3.PoolManager] = {}
         self._lock = threading.Lock()
-        self._context: ssl.SSLContext | None = None
         self._headers = {
             "User-Agent": f"kiosk-client/{__version__}",
             "Accept-Encoding": "identity",
@@ -114,9 +128,9 @@ class Wire:
     def close(self) -> None:
         """Close every connection that is at rest."""
         with self._lock:
-            idle, self._idle = self._idle, {}
-        for connection in (one for kept in idle.values() for one in kept):
-            connection.close()
+            pools, self._pools = self._pools, {}
+        for pool in pools.values():
+            pool.clear()
 
     def may_fetch(self, size: int) -> bool:
         """Whether a file of `size` bytes may be fetched at this hour."""
@@ -149,7 +163,7 @@ class Wire:
     def with_limits(self, limits: Limits, *, near: bool = False) -> Wire:
         """Another wire of other patience; with `near`, without proxy, window and cap."""
         return Wire(
-            connections=self._most_idle,
+            connections=self._connections,
             limits=limits,
             cancel=self.cancel,
             network=None if near else self.network,
@@ -201,8 +215,8 @@ class Wire:
                 )
             if answer.status == 407:
                 answer.close()
-                raise NoNetwork(_proxy_message(self._place(url), "wants a name and a password"))
-            location = answer.headers.get("location")
+                raise NoNetwork(_proxy_message(self._proxy(url), "wants a name and a password"))
+            location = answer.headers.get("Location")
             if answer.status not in _REDIRECTS or not location:
                 return answer
             answer.close()
@@ -219,13 +233,11 @@ class Wire:
                 )
         raise ForeignAnswer(f"expected an answer from {origin}, got redirected in circles")
 
-    def chunks(
-        self, answer: Answer, url: str, *, size: int = 0
-    ) -> Generator[memoryview, None, None]:
+    def chunks(self, answer: Answer, url: str, *, size: int = 0) -> Generator[bytes, None, None]:
         """The body as it comes, undecoded; closes the connection or keeps it for the next.
 
-        Each part is overwritten by the next one. `size` is that of the whole
-        file, where it may have to wait for the download window.
+        `size` is that of the whole file, where it may have to wait for the
+        download window.
 
         Raises:
             NoNetwork: it stalls, drips slower than the least rate, or the line drops.
@@ -235,13 +247,15 @@ class Wire:
         """
         limits = self.limits
         window_start, window_bytes = time.monotonic(), 0
+        done = False
         try:
             while True:
                 if self.cancel.is_set():
                     raise Cancelled("stopped while receiving")
                 if not self.may_fetch(size):
                     raise self.waiting()
-                part = answer.read()
+                # read1 returns what has come, so a drip cannot hide inside a large read.
+                part = answer.read1(CHUNK, decode_content=False)
                 if not part:
                     break
                 with self._lock:
@@ -259,71 +273,74 @@ class Wire:
                 yield part
                 # Time spent waiting for our own cap is not the server's.
                 window_start += self._keep_to_cap(len(part))
-        except Silence as error:
-            raise NoNetwork(_network_message(self._place(url), error)) from error
-        except Broken as error:
-            if error.cut or isinstance(error, NotHttp):
+            done = True
+        except HTTPError as error:
+            if _is_cut(error):
                 raise DamagedTransfer(
                     f"expected the whole of {_short(url)}, got an answer cut short"
                 ) from error
-            raise NoNetwork(_network_message(self._place(url), error)) from error
+            raise NoNetwork(_network_message(url, self._proxy(url), error)) from error
         finally:
-            self._keep(answer)
+            if done:
+                answer.release_conn()
+            else:
+                answer.close()
 
     def _exchange(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes | None
     ) -> Answer:
-        place = self._place(url)
-        while True:
-            connection, used = self._connect(place)
+        pool = self._pool(url)
+        for first in (True, False):
             try:
-                return connection.exchange(
-                    method, url, headers, body, head_seconds=self.limits.head_seconds
+                return pool.request(
+                    method,
+                    url,
+                    body=body,
+                    headers=headers,
+                    preload_content=False,
+                    decode_content=False,
+                    redirect=False,
                 )
-            except (Broken, ValueError) as error:
-                connection.close()
-                if isinstance(error, NotHttp):
+            except HTTPError as error:
+                # A connection at rest may be closed by the other side at any time: once more.
+                if first and body is None and _was_closed(error):
+                    continue
+                if _is_no_http(error):
                     raise ForeignAnswer(
                         f"expected {_origin(url)} to answer, got something that is no web server"
                     ) from error
-                if isinstance(error, Silence) or not used or body is not None:
-                    if isinstance(error, ValueError):
-                        raise ForeignAnswer(f"expected an address, got {url[:200]!r}") from error
-                    raise NoNetwork(_network_message(place, error)) from error
-                # A connection at rest may be closed by the other side at any time: once more.
-            except BaseException:
-                connection.close()
-                raise
+                raise NoNetwork(_network_message(url, self._proxy(url), error)) from error
+            except ValueError as error:
+                raise ForeignAnswer(f"expected an address, got {url[:200]!r}") from error
+        raise AssertionError("the second try returns or raises")
 
-    def _connect(self, place: Place) -> tuple[Connection, bool]:
-        """A connection to `place`, and whether it was used before."""
-        with self._lock:
-            idle = self._idle.get(place)
-            while idle:
-                connection = idle.pop()
-                if connection.is_quiet():
-                    return connection, True
-                connection.close()
-        connection = Connection(
-            place, connect=self.limits.connect_seconds, gap=self.limits.gap_seconds
-        )
+    def _pool(self, url: str) -> urllib3.PoolManager:
+        """The connections that lead to `url`: the venue's proxy and certificates kept to."""
+        parts = urlsplit(url)
         try:
-            connection.open(self._tls() if place.scheme == "https" else None)
-        except ProxyRefused as error:
-            raise NoNetwork(_proxy_message(place, str(error))) from error
-        except (Broken, ssl.SSLError) as error:
-            raise NoNetwork(_network_message(place, error)) from error
-        return connection, False
+            known = bool(parts.hostname) and parts.port != 0
+        except ValueError:
+            known = False
+        if parts.scheme not in ("http", "https") or not known:
+            raise ForeignAnswer(f"expected a web address, got {url[:200]!r}")
+        proxy = self._proxy(url)
+        key = (parts.scheme == "https", proxy)
+        with self._lock:
+            if key not in self._pools:
+                self._pools[key] = make_pool(
+                    connections=self._connections,
+                    timeout=urllib3.Timeout(
+                        connect=self.limits.connect_seconds, read=self.limits.gap_seconds
+                    ),
+                    context=_trusted(self.network) if key[0] else None,
+                    proxy=proxy,
+                )
+            return self._pools[key]
 
-    def _keep(self, answer: Answer) -> None:
-        """Keep the answer's connection for the next exchange, if it is fit for one."""
-        if answer.reusable:
-            with self._lock:
-                idle = self._idle.setdefault(answer.connection.place, deque())
-                if len(idle) < self._most_idle:
-                    idle.append(answer.connection)
-                    return
-        answer.close()
+    def _proxy(self, url: str) -> Proxy | None:
+        host = urlsplit(url).hostname or ""
+        proxy = self.network.proxy
+        return None if proxy is None or bypasses(host, self.network.no_proxy) else proxy
 
     def _keep_to_cap(self, size: int) -> float:
         """Wait as long as the cap wants after `size` bytes; the seconds waited."""
@@ -331,35 +348,6 @@ class Wire:
         if seconds and self.cancel.wait(seconds):
             raise Cancelled("stopped while keeping to the cap")
         return seconds
-
-    def _place(self, url: str) -> Place:
-        parts = urlsplit(url)
-        host = parts.hostname or ""
-        try:
-            port = parts.port or (443 if parts.scheme == "https" else 80)
-        except ValueError:
-            port = 0
-        if parts.scheme not in ("http", "https") or not host or not port:
-            raise ForeignAnswer(f"expected a web address, got {url[:200]!r}")
-        proxy = self.network.proxy
-        if proxy is not None and bypasses(host, self.network.no_proxy):
-            proxy = None
-        return Place(parts.scheme, host, port, proxy)
-
-    def _tls(self) -> ssl.SSLContext:
-        """The certificates trusted: the system's, and the venue's own."""
-        with self._lock:
-            if self._context is None:
-                context = ssl.create_default_context()
-                if self.network.ca_file is not None:
-                    try:
-                        context.load_verify_locations(self.network.ca_file)
-                    except (OSError, ssl.SSLError) as error:
-                        raise KioskError(
-                            f"expected certificates (PEM) in {self.network.ca_file}, got: {error}"
-                        ) from error
-                self._context = context
-            return self._context
 
     def ask(
         self,
@@ -390,22 +378,20 @@ class Wire:
                 )
                 encoding = response.headers.get("Content-Encoding", "identity").lower()
                 with contextlib.closing(self.chunks(response, url)) as parts:
-                    raw = b"".join(map(bytes, decoded(parts, encoding, limit, url)))
+                    raw = b"".join(decoded(parts, encoding, limit, url))
             except (NoNetwork, DamagedTransfer):
                 if attempt >= wanted:
                     raise
                 self.pause(attempt)
                 continue
-            found = dict(response.headers)
+            found = {name.lower(): text for name, text in response.headers.items()}
             if (response.status == 429 or response.status >= 500) and attempt < wanted:
                 self.pause(attempt, found.get("retry-after"))
                 continue
             return Reply(response.status, found, raw)
 
 
-def decoded(
-    parts: Iterator[memoryview], encoding: str, limit: int, url: str
-) -> Iterator[bytes | memoryview]:
+def decoded(parts: Iterator[bytes], encoding: str, limit: int, url: str) -> Iterator[bytes]:
     """`parts` decoded from `gzip` or `identity`, never more than `limit` bytes in all.
 
     Raises:
@@ -422,19 +408,18 @@ def decoded(
                 raise DamagedTransfer(f"expected at most {limit} bytes for {_short(url)}, got more")
             yield part
             continue
-        rest: bytes | memoryview = part
-        while rest:
+        while part:
             try:
-                out = inflate.decompress(rest, min(CHUNK, limit - total + 1))
+                out = inflate.decompress(part, min(CHUNK, limit - total + 1))
             except zlib.error as error:
                 raise DamagedTransfer(f"expected gzip for {_short(url)}, got: {error}") from error
             total += len(out)
             if total > limit or inflate.unused_data:
                 raise DamagedTransfer(f"expected at most {limit} bytes for {_short(url)}, got more")
-            rest = inflate.unconsumed_tail
+            part = inflate.unconsumed_tail
             if out:
                 yield out
-            elif not rest:
+            elif not part:
                 break
     if inflate is not None and not inflate.eof:
         raise DamagedTransfer(f"expected the whole of {_short(url)}, got gzip cut short")
@@ -505,27 +490,69 @@ def _short(url: str) -> str:
     return urlsplit(url).path.rpartition("/")[2][:80] or url
 
 
-def _network_message(place: Place, error: Exception) -> str:
-    host = f"[{place.host}]" if ":" in place.host else place.host
-    usual = {"http": 80, "https": 443}[place.scheme]
-    origin = f"{place.scheme}://{host}" + (f":{place.port}" if place.port != usual else "")
-    if isinstance(error, Silence):
+def _trusted(network: Network) -> ssl.SSLContext:
+    """The certificates trusted: the system's, and the venue's own."""
+    context = ssl.create_default_context()
+    if network.ca_file is not None:
+        try:
+            context.load_verify_locations(network.ca_file)
+        except (OSError, ssl.SSLError) as error:
+            raise KioskError(
+                f"expected certificates (PEM) in {network.ca_file}, got: {error}"
+            ) from error
+    return context
+
+
+def _inside(error: HTTPError) -> Any:
+    """What urllib3 wrapped in its own error."""
+    return error.args[-1] if error.args else None
+
+
+def _is_cut(error: HTTPError) -> bool:
+    """Whether an answer had begun and ended too soon."""
+    cut = (IncompleteRead, InvalidChunkLength, http.client.IncompleteRead)
+    return isinstance(error, cut) or isinstance(_inside(error), cut)
+
+
+def _was_closed(error: HTTPError) -> bool:
+    closed = (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError)
+    return isinstance(error, ProtocolError) and isinstance(_inside(error), closed)
+
+
+def _is_no_http(error: HTTPError) -> bool:
+    inside = _inside(error)
+    return isinstance(error, InvalidHeader) or (
+        isinstance(error, ProtocolError)
+        and isinstance(inside, http.client.HTTPException)
+        and not isinstance(inside, http.client.RemoteDisconnected)
+    )
+
+
+def _network_message(url: str, proxy: Proxy | None, error: Exception) -> str:
+    origin = _origin(url)
+    if isinstance(error, ProxyError):
+        said = str(_inside(error))
+        refused = _TUNNEL.search(said)
+        if refused:
+            wants = "wants a name and a password" if refused[1] == "407" else ""
+            return _proxy_message(proxy, wants or f"answered with status {refused[1]}")
+    if isinstance(error, ReadTimeoutError):
         return f"expected {origin} to answer, got silence: check the network"
-    if isinstance(error, ssl.SSLError):
+    if isinstance(error, SSLError):
         return (
             f"expected a trusted certificate from {origin}, got none: "
             "check the address and this device's clock"
         )
-    if place.proxy is not None:
+    if proxy is not None:
         return (
-            f"expected to reach {origin} through the proxy {place.proxy.host}, "
+            f"expected to reach {origin} through the proxy {proxy.host}, "
             "got no connection: check the proxy and the network"
         )
     return f"expected to reach {origin}, got no connection: check the network"
 
 
-def _proxy_message(place: Place, said: str) -> str:
-    host = place.proxy.host if place.proxy else "nobody set"
+def _proxy_message(proxy: Proxy | None, said: str) -> str:
+    host = proxy.host if proxy else "nobody set"
     return (
         f"expected the proxy {host} to let this device through, but it {said}: "
         "check `proxy` in settings.json"

@@ -18,11 +18,11 @@ import pytest
 from kiosk_client.config import DataDir, open_data_dir
 from kiosk_client.enrol import enrol
 from kiosk_client.errors import KioskError, NoNetwork
-from kiosk_client.http1 import Proxy
 from kiosk_client.network import (
     SMALL_FILE,
     Cap,
     Network,
+    Proxy,
     Window,
     bypasses,
     load_network,
@@ -273,7 +273,8 @@ def test_a_device_lives_behind_a_proxy_with_a_password(
         enrol(newcomer.data, wire, origin.url, "7GK2-MP4X-Q9TR")
         assert sync(newcomer.data, wire, reserve=0).outcome == "activated"
         wire.close()
-        assert len(between.asked) == wire.requests == len(origin.hits)
+        # It closes connections at rest: some requests are sent anew on another.
+        assert len(between.asked) == len(origin.hits) <= wire.requests
         assert between.asked[0] == f"POST {origin.url}api/v1/enrolments HTTP/1.1"
     assert "s3cret" not in caplog.text
 

@@ -638,9 +638,7 @@ def test_a_second_package_that_broke_off_is_not_fetched_again_from_the_start(
     assert [hit.path.rpartition("/")[2] for hit in origin.asked("/blobs/")] == [lost]
 
 
-def test_a_sync_notes_what_started_it_and_what_failed(
-    kiosk: Kiosk, origin: Origin
-) -> None:
+def test_a_sync_notes_what_started_it_and_what_failed(kiosk: Kiosk, origin: Origin) -> None:
     origin.publish()
     kiosk.sync(trigger="poll")
     noted = load_state(kiosk.data)["last_sync"]

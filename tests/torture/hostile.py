@@ -199,8 +199,8 @@ def sync_process(data: Path, *, seconds: float) -> Ended:
     """Run `kiosk-client sync` to its end; with `seconds`, its patience is cut to about that."""
     command = [sys.executable, "-m", "kiosk_client.cli"]
     if seconds:
-        # connect, gap, head, rate window, least rate, attempts, first and longest pause, redirects
-        patience = (5.0, seconds, 2 * seconds, seconds, 1024, 2, 0.05, 0.2, 3)
+        # connect, gap, rate window, least rate, attempts, first and longest pause, redirects
+        patience = (5.0, seconds, seconds, 1024, 2, 0.05, 0.2, 3)
         command = [
             sys.executable,
             "-c",

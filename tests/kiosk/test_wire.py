@@ -1,4 +1,4 @@
-"""HTTP/1.1 by literal bytes: what is taken, what is refused, and within what time."""
+"""HTTP by literal bytes: what is taken, what is refused, and within what time."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from kiosk_client.wire import Reply, Wire
 from tests.kiosk.conftest import PATIENCE
 from tests.kiosk.middlemen import listening, read_head
 
-QUICK = replace(PATIENCE, gap_seconds=0.3, head_seconds=0.6)
+QUICK = replace(PATIENCE, gap_seconds=0.3)
 
 
 class Scripted:
@@ -86,17 +86,11 @@ def test_an_answer_as_servers_write_it(raw: bytes, status: int, body: bytes) -> 
     [
         (b"SSH-2.0-OpenSSH_9.6\r\n", ForeignAnswer),
         (b"HTTP/2 200\r\n\r\n", ForeignAnswer),
-        (b"HTTP/1.1 999 No\r\n\r\n", ForeignAnswer),
         (b"\x16\x03\x01\x02\x00\n", ForeignAnswer),
         (b"x" * 70_000, ForeignAnswer),
-        (b"HTTP/1.1 200 OK\r\nBad Name: 1\r\n\r\n", ForeignAnswer),
-        (b"HTTP/1.1 200 OK\r\nA: 1\r\n folded\r\n\r\n", ForeignAnswer),
         (b"HTTP/1.1 200 OK\r\n" + b"A: 1\r\n" * 200 + b"\r\n", ForeignAnswer),
         (b"HTTP/1.1 200 OK\r\n" + b"A: " + b"x" * 70_000 + b"\r\n\r\n", ForeignAnswer),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n", ForeignAnswer),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\n", ForeignAnswer),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 0x5\r\n\r\n", ForeignAnswer),
-        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", ForeignAnswer),
         (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", DamagedTransfer),
         (
             b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\ncrane\r\n0\r\n\r\n",
@@ -132,12 +126,6 @@ def test_a_connection_is_used_again_after_each_whole_answer() -> None:
     assert [reply.status for reply in ask(script, 4)] == [200, 404, 304, 200]
     assert script.connections == 1
     assert script.heads[0].startswith(b"GET /a?b=c HTTP/1.1\r\nHost: 127.0.0.1:")
-
-
-def test_a_connection_that_said_too_much_is_not_used_again() -> None:
-    script = Scripted(PLAIN + b"HTTP/1.1 200 OK\r\n", PLAIN)
-    assert [reply.body for reply in ask(script, 2)] == [b"crane", b"crane"]
-    assert script.connections == 2
 
 
 def test_a_connection_at_rest_that_the_server_closed_costs_nothing() -> None:
