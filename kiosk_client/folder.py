@@ -52,9 +52,8 @@ class Folder:
 
     def close(self) -> None:
         """Close it; a stick with an open folder cannot be unmounted."""
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
+        _close(self._fd)
+        self._fd = -1
 
     def __enter__(self) -> Folder:
         return self
@@ -119,10 +118,10 @@ class Folder:
                     if error.errno not in (*_ABSENT, errno.ENXIO):
                         raise self._trouble(error) from error
         try:
-            yield fd if fd >= 0 and stat.S_ISREG(os.fstat(fd).st_mode) else None
+            is_file = fd >= 0 and stat.S_ISREG(self._ask(os.fstat, fd).st_mode)
+            yield fd if is_file else None
         finally:
-            if fd >= 0:
-                os.close(fd)
+            _close(fd)
 
     def read(self, path: str, limit: int) -> bytes | None:
         """The whole of a file of at most `limit` bytes; None when there is none, or a larger one.
@@ -240,7 +239,7 @@ class Folder:
             with contextlib.suppress(OSError):
                 os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
         except BaseException:
-            os.close(fd)
+            _close(fd)
             with contextlib.suppress(OSError):
                 os.unlink(name, dir_fd=parent)
             raise
@@ -264,7 +263,7 @@ class Folder:
                 if error.errno != errno.EINVAL or flags == _READ:
                     raise
             finally:
-                os.close(fd)
+                _close(fd)
         raise AssertionError("unreachable")
 
     def _rename(self, parent: int, name: str, target: str) -> None:
@@ -304,11 +303,11 @@ class Folder:
                         raise self._trouble(error) from error
                     yield None, name
                     return
-                os.close(fd)
+                _close(fd)
                 fd = below
             yield fd, name
         finally:
-            os.close(fd)
+            _close(fd)
 
     def _ask(self, call: Callable[..., T], *arguments: object) -> T:
         try:
@@ -331,6 +330,13 @@ class Folder:
             f"expected the stick at {self.root} to answer, got: {error.strerror or error}: "
             "was it pulled out? Put it in and start again"
         )
+
+
+def _close(fd: int) -> None:
+    """Close a descriptor that was read or synced; a dead file system complains even then."""
+    if fd >= 0:
+        with contextlib.suppress(OSError):
+            os.close(fd)
 
 
 def _hash_open(fd: int) -> str:

@@ -574,12 +574,16 @@ class _Reader:
         def chunks() -> Iterator[bytes]:
             self._after = self._before.copy()
             left = size
-            with self._path.open("rb") as file:
-                file.seek(start)
-                while left and (chunk := file.read(min(CHUNK, left))):
-                    self._after.update(chunk)
-                    left -= len(chunk)
-                    yield chunk
+            try:
+                with self._path.open("rb") as file:
+                    file.seek(start)
+                    while left and (chunk := file.read(min(CHUNK, left))):
+                        self._after.update(chunk)
+                        left -= len(chunk)
+                        yield chunk
+            except OSError as error:
+                # This device's own disk; the stick is not to blame.
+                raise from_os_error(error) from error
 
         return chunks
 

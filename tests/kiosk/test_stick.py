@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import shutil
+import signal
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -32,6 +34,7 @@ from kiosk_client.sources import GivenStick
 from kiosk_client.stick import Exported, export_stick
 from kiosk_client.stick_layout import PART_SIZE, PLACE
 from kiosk_client.sync import SyncResult
+from kiosk_client.watcher import Watcher
 from kiosk_client.wire import Limits, Wire
 from package_format.layout import BLOCK_SIZE, blob_path
 from tests.kiosk.conftest import Kiosk
@@ -67,6 +70,21 @@ def tree(folder: Path) -> dict[str, bytes]:
         for path in sorted(folder.rglob("*"))
         if path.is_file()
     }
+
+
+class Pulling(Watcher):
+    """Ends the file system on `image` when the first bytes have come."""
+
+    def __init__(self, image: Path) -> None:
+        (self._server,) = [
+            int(path.parent.name)
+            for path in Path("/proc").glob("[0-9]*/cmdline")
+            if str(image).encode() in path.read_bytes()
+        ]
+
+    def received(self, size: int) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self._server, signal.SIGKILL)
 
 
 def cut(origin: Origin) -> None:
@@ -618,6 +636,27 @@ class TestHostile:
         self.refused(other, stick, StickTrouble, "pulled out")
         monkeypatch.undo()
         assert take(other, stick).outcome == "activated"
+
+    def test_a_file_system_that_dies_in_the_middle(
+        self, other: Kiosk, stick: Path, tmp_path: Path
+    ) -> None:
+        image = tmp_path / "image"
+        with volume("fat", 40, image=image) as mounted:
+            for name, raw in tree(stick).items():
+                (mounted / name).parent.mkdir(parents=True, exist_ok=True)
+                (mounted / name).write_bytes(raw)
+            before = other.snapshot()
+            with pytest.raises(StickTrouble, match="pulled out"):
+                take(other, mounted, watcher=Pulling(image))
+            after = other.snapshot()
+            assert {name: after[name] for name in before} == before
+        assert take(other, stick).outcome == "activated"
+        again = tmp_path / "another"
+        with (
+            volume("fat", 40, image=again) as mounted,
+            pytest.raises(StickTrouble, match="pulled out"),
+        ):
+            export(other, mounted, watcher=Pulling(again))
 
     def test_a_lower_release_in_newer_metadata(
         self, other: Kiosk, kiosk: Kiosk, origin: Origin, stick: Path
