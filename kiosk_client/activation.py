@@ -58,7 +58,7 @@ class ActiveSet:
 
 @dataclass(frozen=True, slots=True)
 class Probation:
-    """A set that has not played healthily yet: since when, and how often it was begun."""
+    """A set that has not played healthily yet: since when, and in how many runs it was begun."""
 
     since: datetime
     starts: int = 0

@@ -29,13 +29,15 @@ from kiosk_client.config import DataDir
 from kiosk_client.durable import json_mark
 from kiosk_client.errors import KioskError, from_os_error
 from kiosk_client.facts import completeness
-from kiosk_client.page import PageWatch
+from kiosk_client.page import PageState, PageWatch
 from kiosk_client.probation import CONFIRM, GIVE_BACK, judge
 from kiosk_client.store import Store
 
 STEP_SECONDS = 1.0
 JUST_NOW_SECONDS = 30.0
 LONGEST_REASON = 80
+LOOK_SECONDS = 15.0
+"""Between two looks at a set that is not whole."""
 REST_SECONDS = 60.0
 """After the disk refused: asking it each second helps nobody."""
 
@@ -66,15 +68,12 @@ class Activator:
         self._slots: dict[str, Slot] = {}
         self._rest_until = 0.0
         self._gave_back_at: float | None = None
+        # The set on probation that this process has seen a page begin with.
+        self._begun: str | None = None
+        self._look_again: dict[str, float] = {}
 
     def start(self) -> None:
-        """Begin; a start with a set on probation counts against it."""
-        try:
-            for slot in self._read().values():
-                if slot.probation is not None:
-                    note_start(self._data, slot.key)
-        except (OSError, KioskError) as error:
-            log.warning("a start is not counted: %s", error)
+        """Begin."""
         self._thread.start()
 
     def stop(self) -> None:
@@ -103,6 +102,7 @@ class Activator:
             if slot.next is not None and (unseen or page.idle or shown is None):
                 done = self._activate(slot) or done
             elif slot.probation is not None and slot.current is not None and key == shown:
+                self._count_start(slot, page)
                 verdict = judge(slot.probation, page, slot.current.tag)
                 if verdict.verdict == CONFIRM:
                     done = self._confirm(slot) or done
@@ -130,12 +130,23 @@ class Activator:
         self._changed()
         return True
 
+    def _count_start(self, slot: Slot, page: PageState) -> None:
+        """Write down, once a process, that a page began with the set on probation.
+
+        One that takes the whole machine down with it is found out by that.
+        """
+        tag = slot.current.tag if slot.current else None
+        if tag != self._begun and page.content == tag:
+            note_start(self._data, slot.key)
+            self._begun = tag
+
     def _activate(self, slot: Slot) -> bool:
-        if slot.next is None:
+        if slot.next is None or time.monotonic() < self._look_again.get(slot.key, 0.0):
             return False
         loaded = load_set(self._data, slot.next)
         if loaded is None or completeness(Store(self._data.root), loaded).missing:
             # Touched since it was proven: the next sync makes it whole again.
+            self._look_again[slot.key] = time.monotonic() + LOOK_SECONDS
             return False
         if not activate_next(self._data, slot.key, self._now()):
             return False

@@ -17,7 +17,7 @@ SILENT_SECONDS = 90.0
 """So long may a page that began a new set say nothing; a browser is restarted sooner."""
 MOST_FAULTS = 3
 MOST_CRASHES = 3
-"""So many in ten minutes, and so many starts of the agent, before the set is given back."""
+"""So many in ten minutes; and so many runs of the agent in which a page began with the set."""
 
 WAIT, CONFIRM, GIVE_BACK = "wait", "confirm", "give-back"
 

@@ -120,7 +120,7 @@ def test_a_set_that_was_touched_since_it_was_proven_waits_for_the_next_sync(
     kiosk.store.path(lost.sha256).unlink()
     assert hall.activator.step() is False
     assert kiosk.sync().outcome == "ready"
-    assert hall.activator.step() is True
+    assert hall.anew().step() is True
 
 
 def test_a_minute_of_a_healthy_page_ends_the_probation(hall: Hall) -> None:
@@ -157,22 +157,38 @@ def test_what_has_played_healthily_is_not_given_back(hall: Hall) -> None:
     assert hall.release == 2
 
 
-def test_a_set_on_probation_is_given_back_when_the_agent_starts_again_and_again(
+def test_a_set_that_takes_the_machine_down_with_it_is_given_back_in_the_fourth_run(
     hall: Hall,
 ) -> None:
     hall.page()
     hall.activator.step()
-    for _ in range(4):
-        again = hall.anew()
-        again.start()
-        assert again.alive
-        again.stop()
-        assert not again.alive
-    assert hall.slot.probation is None or hall.slot.probation.starts == 4
+    for run in range(1, 4):
+        hall.page(seconds=20)
+        hall.activator.step()
+        hall.activator.step()
+        assert hall.slot.probation is not None
+        assert (hall.slot.probation.starts, hall.release) == (run, 2)
+        hall.activator = hall.anew()
+        hall.time += 60
+    hall.page()
+    hall.activator.step()
     hall.activator.step()
     assert hall.release == 1
     assert hall.slot.returned is not None
     assert hall.slot.returned.reason == "restarted"
+
+
+def test_a_machine_that_starts_every_morning_without_a_page_gives_nothing_back(
+    hall: Hall,
+) -> None:
+    hall.time = 13
+    hall.activator.step()
+    for _ in range(10):
+        hall.activator = hall.anew()
+        hall.activator.step()
+    assert hall.release == 2
+    assert hall.slot.probation is not None
+    assert hall.slot.probation.starts == 0
 
 
 def test_a_package_nobody_sees_changes_amid_a_visit(
