@@ -455,8 +455,9 @@ def _refresh(
     """The newest metadata, verified and accepted durably."""
     verified, source = refresh_metadata(reach, wire, accepted=accepted, at=at, now=now)
     trust.save_accepted(data.trust, trust.accept(accepted, verified, now))
-    # For sticks made here: devices enrolled before this one need the older roots.
-    keep_root_chain(data, reach.device, root_reader(source, wire), trust.precedes)
+    if verified.versions != accepted.versions:
+        # For sticks made here: devices enrolled before this one need the older roots.
+        keep_root_chain(data, reach.device, root_reader(source, wire), trust.precedes)
     return _Published(verified, source)
 
 
