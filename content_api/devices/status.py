@@ -37,8 +37,12 @@ PRESENCES = ("online", "silent", "overdue", "unknown")
 _SYNC_BAD = frozenset(
     {"not-trusted", "rollback-refused", "disk-full", "disk-failing", "store-damaged"}
 )
-_SAID_ELSEWHERE = frozenset({"disk-full", "disk-failing", "store-damaged"})
-"""Faults that a fact of the same report says already."""
+_SAID_BY = {
+    "disk-full": frozenset({"disk-full"}),
+    "disk-failing": frozenset({"disk-failing", "disk-read-only"}),
+    "store-damaged": frozenset({"damaged"}),
+}
+"""Faults that a fact of the same report may say already, and the words that do."""
 
 _PASSING = frozenset({"plays", "plays-nothing", "next-waits", "on-trial", "returned"})
 """Points whose end is told by what comes after them."""
@@ -130,10 +134,11 @@ def report_points(report: Mapping[str, Any], now: datetime) -> list[Point]:
         points.append(Point("signature-ended", "warn", {"at": ends}))
     elif ends is not None and ends - now <= SIGNATURE_ENDS:
         points.append(Point("signature-ends", "warn", {"at": ends}))
+    said = {point.word for point in points}
     points += [
         Point("fault", "bad", {"code": fault["code"], "message": fault["message"]})
         for fault in report.get("faults") or ()
-        if fault["code"] not in _SAID_ELSEWHERE
+        if not said & _SAID_BY.get(fault["code"], frozenset())
     ]
     return points
 
@@ -266,13 +271,17 @@ def _disk(disk: Mapping[str, Any]) -> Iterable[Point]:
 def _screen(report: Mapping[str, Any]) -> Iterable[Point]:
     shell = report.get("shell") or {}
     if report.get("open") is False:
+        # Nobody is there to see it, and the browser may be off.
         yield Point("closed", "neutral")
+        return
     browser, seen = shell.get("browser"), shell.get("page_seen_seconds")
+    still = seen is None or seen > PAGE_STILL
     if browser == "restarting":
         yield Point("browser-restarts", "warn", {"restarts": shell.get("restarts") or 0})
-    elif browser == "absent":
+    elif browser == "absent" and still:
+        # Absent but heard of is a browser that somebody else starts.
         yield Point("browser-absent", "warn")
-    elif browser == "running" and seen is not None and seen > PAGE_STILL:
+    elif browser == "running" and seen is not None and still:
         yield Point("page-still", "bad", {"minutes": round(seen / 60)})
 
 

@@ -20,7 +20,14 @@ NOW = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
 PLAYING = {"package": "harbour", "release": 14, "manifest_sha256": "a" * 64}
 NEXT = {"package": "harbour", "release": 15, "manifest_sha256": "b" * 64}
 READ_ONLY = {"free": 10**10, "reserve": 2**28, "verdict": "failing", "read_only": True}
-RETURNED = {"package": "harbour", "release": 15, "reason": "crashes", "at": "2026-11-24T09:00:00Z"}
+NO_BROWSER = {"browser": "absent", "restarts": 0, "page_seen_seconds": None}
+RESTING = {"code": "disk-failing", "message": "files rot again and again"}
+RETURNED = {
+    "package": "harbour",
+    "release": 15,
+    "reason": "page-crashed",
+    "at": "2026-11-24T09:00:00Z",
+}
 
 
 def report(**more: Any) -> dict[str, Any]:
@@ -158,7 +165,11 @@ def test_silence_becomes_trouble_in_time(quiet: timedelta, said: str) -> None:
             ["disk-read-only", "plays"],
         ),
         ({"report": report(disk=disk(verdict="full"))}, ["disk-full", "plays"]),
-        ({"report": report(shell=screen(browser="absent"))}, ["browser-absent", "plays"]),
+        ({"report": report(shell=screen(browser="absent"))}, ["plays"]),
+        ({"report": report(shell=NO_BROWSER)}, ["browser-absent", "plays"]),
+        ({"report": report(shell=NO_BROWSER, open=False)}, ["plays", "closed"]),
+        ({"report": report(faults=[RESTING])}, ["fault", "plays"]),
+        ({"report": report(faults=[RESTING], disk=READ_ONLY)}, ["disk-read-only", "plays"]),
         ({"report": report(shell=screen(browser="restarting"))}, ["browser-restarts", "plays"]),
         ({"report": report(shell=screen(page_seen_seconds=181))}, ["page-still", "plays"]),
         ({"report": report(shell=screen())}, ["plays"]),

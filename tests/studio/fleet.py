@@ -75,7 +75,7 @@ def make_fleet(session: Session, venue: str, package: str, device: str) -> int:
     rollout = rollouts.get_rollout(session, package, "live")
     rollout.base, rollout.release, rollout.share, rollout.state = 1, 2, 50, "rolling"
     session.flush()
-    back = {"package": package, "release": 2, "reason": "crashes", "at": now.isoformat()}
+    back = {"package": package, "release": 2, "reason": "page-crashed", "at": now.isoformat()}
     service.note_heartbeat(session, f"{venue}-broken", full_report(package, 1, returned=back), now)
     faults = {"kind": "faults", "troubled": 1, "taken": 2, "devices": [f"{venue}-broken"]}
     rollouts.hold(session, SYSTEM, package, "live", reason=faults)

@@ -340,7 +340,7 @@ def test_every_point_has_a_sentence(studio: Studio, language: str) -> None:
         **{"at": now, "until": now, "since": now - timedelta(days=1), "span": timedelta(hours=3)},
         **{"release": 14, "package": "a", "assigned": "b", "share": 0.62, "bytes": 5, "free": 5},
         **{"minutes": 6, "code": "no-network", "message": "x", "errors": 3, "restarts": 2},
-        **{"reason": "crashes"},
+        **{"reason": "page-crashed"},
     }
     with studio.app.test_request_context("/studio/venues/"), use_language(language):
         for word in words._SENTENCES:

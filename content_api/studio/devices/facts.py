@@ -91,6 +91,7 @@ def _screen(report: Mapping[str, Any]) -> Iterator[Fact]:
     screens = {
         "attract": _("The opening picture: nobody uses it."),
         "visit": _("Somebody uses it."),
+        "fault": _("An error: the page could not show the content."),
     }
     if shell.get("screen") in screens:
         yield _("On the screen"), screens[shell["screen"]]

@@ -180,10 +180,11 @@ def alert_said(
 def reason_words(reason: str) -> str:
     """Why a device went back to the release before."""
     said = {
-        "crashes": _("its browser crashed again and again"),
+        "page-crashed": _("its browser crashed again and again"),
         "page-silent": _("the page did not answer"),
         "page-errors": _("the page reported errors"),
-        "restarts": _("the device restarted again and again"),
+        "page-fault": _("the page could not show it"),
+        "restarted": _("the device restarted again and again"),
     }
     return said.get(reason) or reason
 
@@ -296,6 +297,9 @@ def _fault(code: str, message: str) -> str:
         "manifest-lost": _("It lost the list of what it plays; the next update mends that."),
         "not-enrolled": _("It does not know which device it is: enrol it again."),
         "not-trusted": _("What it holds is not signed as it should be."),
+        "disk-failing": _("Its disk is failing: replace it."),
+        "disk-full": _("Its disk is full."),
+        "store-damaged": _("Some of its files were damaged; it fetches them again."),
     }
     text = message if message == code else f"{code}: {message}"
     return said.get(code) or _("Fault reported: %(message)s", message=text)
