@@ -50,7 +50,8 @@ class Timed:
 class Observations:
     """What was seen of a disk. None: this disk or this user cannot tell.
 
-    A `total` of 0 is a file system that does not tell. `canary` is `ok`, `full`, `failing` or `lost` (read back as other bytes).
+    A `total` of 0 is a file system that does not tell. `canary` is `ok`, `full`,
+    `failing` or `lost` (read back as other bytes).
     """
 
     free: int
@@ -168,7 +169,7 @@ class DiskWatch:
         """
         disk = os.statvfs(self._folder)
         read_only = bool(disk.f_flag & os.ST_RDONLY)
-        if not read_only and self._due(now):
+        if not read_only and self._is_ours() and self._due(now):
             self._found = self._sing(now)
         return judge_disk(
             Observations(
@@ -185,6 +186,10 @@ class DiskWatch:
     @property
     def _canary(self) -> Path:
         return self._folder / "canary"
+
+    def _is_ours(self) -> bool:
+        """Whether a canary may be written: root's would be in the way of the kiosk's own user."""
+        return os.geteuid() != 0 or os.stat(self._folder).st_uid == 0
 
     def _due(self, now: datetime) -> bool:
         """Whether it is time: by the steady clock, and for a new process by the one before it."""

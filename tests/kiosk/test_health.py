@@ -8,6 +8,7 @@ import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -123,6 +124,22 @@ def test_the_next_process_knows_when_the_canary_was_written(tmp_path: Path) -> N
     assert written(tmp_path) == first
     DiskWatch(tmp_path, reserve=0).look(NOON + CANARY_EVERY)
     assert written(tmp_path) != first
+
+
+def test_root_leaves_no_canary_that_the_kiosks_user_could_not_write(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    real = os.stat
+
+    def anothers(path: Path, **options: Any) -> os.stat_result:
+        found = list(real(path, **options))
+        found[4] = 1000
+        return os.stat_result(found)
+
+    monkeypatch.setattr(os, "stat", anothers)
+    assert DiskWatch(tmp_path, reserve=0).look(NOON).seen.canary is None
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_damaged_canary_is_written_anew(tmp_path: Path) -> None:
