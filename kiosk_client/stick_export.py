@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import tempfile
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -262,6 +263,9 @@ class _Export:
                 "expected signed metadata from an earlier sync, got none that fits together: "
                 "run `kiosk-client sync`"
             )
+        for left in self.data.root.glob(".export-*"):
+            # Of an export that was killed; the lock is ours.
+            shutil.rmtree(left, ignore_errors=True)
         with tempfile.TemporaryDirectory(dir=self.data.root, prefix=".export-") as place:
             kept, local = Path(place) / "kept", Path(place) / "local"
             kept.mkdir()

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from kiosk_client.activation import read_slots
 from kiosk_client.config import open_data_dir, parse_assignment, save_assignment
 from kiosk_client.errors import (
     DamagedTransfer,
@@ -61,7 +62,7 @@ def export(kiosk: Kiosk, stick: Path, *, online: bool = False, **options: Any) -
 
 
 def take(kiosk: Kiosk, stick: Path, *, pin: str | None = None, **options: Any) -> SyncResult:
-    return kiosk.sync(stick=GivenStick(stick, pin), **options)
+    return kiosk.sync(stick=GivenStick(stick, pin), trigger="stick", **options)
 
 
 def tree(folder: Path) -> dict[str, bytes]:
@@ -135,6 +136,8 @@ def test_a_stick_carries_a_release_to_a_kiosk_without_network(
         result = take(other, mounted)
         assert (result.outcome, result.release, other.release) == ("activated", 1, 1)
         assert set(result.sources) == {"stick"}
+        noted = load_state(other.data)["last_sync"]
+        assert (noted["trigger"], noted["sources"]) == ("stick", dict(result.sources))
         assert (mounted / "Holiday.jpg").read_bytes() == b"nobody's business"
     assert {path.name for path in other.data.root.glob("blobs/*/*")} == {
         path.name for path in kiosk.data.root.glob("blobs/*/*")
@@ -175,6 +178,25 @@ def test_a_stick_is_the_repository_itself(kiosk: Kiosk, origin: Origin, stick: P
     served = {f"{name}": raw for name, raw in origin.files.items()}
     assert {name: served[name] for name in found} == found
     assert {"metadata/1.root.json", "metadata/2.root.json", "metadata/timestamp.json"} <= set(found)
+
+
+def test_every_package_a_kiosk_holds_is_on_its_stick(
+    kiosk: Kiosk, make_kiosk: Callable[..., Kiosk], origin: Origin, stick: Path
+) -> None:
+    schedule = {"programme": [{"package": "noir", "from": "2020-12-01"}]}
+    assert origin.assignment is not None
+    origin.assignment.update(schedule=schedule, version=2)
+    origin.publish(files())
+    noir = Content(noise(20_000, "noir"), "image/webp")
+    origin.publish({"package.json": Content(b"{}"), "media/n/1.webp": noir}, package="noir")
+    kiosk.sync()
+    done = export(kiosk, stick)
+    assert [one.package for one in done.releases] == ["harbour", "noir"]
+    other = make_kiosk("other")
+    cut(origin)
+    assert take(other, stick).outcome == "activated"
+    slots = read_slots(other.data)
+    assert {key for key, slot in slots.items() if slot.current} == {"harbour/live", "noir/live"}
 
 
 def test_names_on_a_stick_survive_a_file_system_that_folds_case(
