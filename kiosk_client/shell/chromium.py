@@ -63,12 +63,12 @@ def browser_arguments(
     *,
     headless: bool = False,
     sandbox: bool = True,
-    wayland: bool = False,
+    platform: str | None = None,
 ) -> list[str]:
     """The arguments of a browser that shows `url` alone, over the whole screen.
 
-    `headless` and a missing `sandbox` are for tests; `wayland` says that a Wayland
-    compositor runs the screen.
+    `headless` and a missing `sandbox` are for tests; `platform` is what the screen
+    is drawn through, `x11` or `wayland`.
     """
     found = [
         *FLAGS,
@@ -77,13 +77,24 @@ def browser_arguments(
         f"--user-data-dir={profile}",
         "--remote-debugging-pipe",
     ]
-    if wayland:
-        found.append("--ozone-platform=wayland")
+    if platform is not None:
+        found.append(f"--ozone-platform={platform}")
     if not sandbox:
         found.append("--no-sandbox")
     # A headless browser makes no page for --app.
     found += ["--headless", url] if headless else ["--kiosk", f"--app={url}"]
     return found
+
+
+def screen_platform(environment: Mapping[str, str]) -> str | None:
+    """What to draw the screen through: `x11` where there is any, else `wayland`, else None.
+
+    Compositors such as cage offer both. Chromium 156 ends at once on the Wayland
+    side of cage 0.1.4, which lacks a protocol it takes for granted.
+    """
+    if environment.get("DISPLAY"):
+        return "x11"
+    return "wayland" if environment.get("WAYLAND_DISPLAY") else None
 
 
 def profile_folder(root: Path) -> Path:

@@ -25,6 +25,7 @@ from kiosk_client.shell.chromium import (
     drop_profile,
     profile_folder,
     repair_profile,
+    screen_platform,
 )
 from kiosk_client.shell.night import restart_due
 from kiosk_client.shell.watchdog import Action, Limits, State, Watch
@@ -246,7 +247,7 @@ class Shell:
             profile,
             headless=self._headless,
             sandbox=not (self._headless and os.geteuid() == 0),
-            wayland=bool(self._environment.get("WAYLAND_DISPLAY")),
+            platform=None if self._headless else screen_platform(self._environment),
         )
         self._number += 1
         try:

@@ -28,6 +28,7 @@ from kiosk_client.shell.chromium import (
     browser_arguments,
     profile_folder,
     repair_profile,
+    screen_platform,
 )
 from kiosk_client.shell.shell import Sight
 from kiosk_client.shell.watchdog import Limits
@@ -126,7 +127,7 @@ def until(true: Callable[[], object], what: str) -> None:
 def test_every_switch_is_one_this_browser_knows(chromium: str) -> None:
     if not BINARY.exists():
         missing(str(BINARY))
-    arguments = browser_arguments("http://127.0.0.1:8080/", Path("/x"), wayland=True)
+    arguments = browser_arguments("http://127.0.0.1:8080/", Path("/x"), platform="x11")
     names = {argument.lstrip("-").partition("=")[0] for argument in arguments} - {"app"}
     with BINARY.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as raw:
         unknown = [name for name in names if raw.find(b"\0" + name.encode() + b"\0") < 0]
@@ -140,6 +141,12 @@ def test_a_screen_s_browser_has_its_sandbox_and_no_open_port() -> None:
     assert "--kiosk" in arguments
     assert not any(re.match("--(no-sandbox|headless|incognito)", each) for each in arguments)
     assert not any(each.startswith("--remote-debugging-port") for each in arguments)
+
+
+def test_a_screen_is_drawn_through_x_where_a_compositor_offers_both() -> None:
+    assert screen_platform({"DISPLAY": ":0", "WAYLAND_DISPLAY": "wayland-0"}) == "x11"
+    assert screen_platform({"WAYLAND_DISPLAY": "wayland-0"}) == "wayland"
+    assert screen_platform({}) is None
 
 
 def test_a_profile_left_by_a_power_cut_starts_without_a_question(tmp_path: Path) -> None:
