@@ -212,6 +212,28 @@ def test_what_is_looked_at_is_told_with_its_title_and_language(stage: Stage) -> 
     assert stage.reports[-1].screen == "gone"
 
 
+def test_a_device_that_does_not_answer_is_nothing_a_visitor_sees(stage: Stage) -> None:
+    page = stage.page
+    page.route("**/page", lambda route: route.abort())
+    page.evaluate("location.hash = '#/fr/entry/loos'")
+    page.wait_for_selector(".page--entry h1")
+    stage.wait(20)
+    page.unroute("**/page")
+    page.route("**/page", lambda route: route.fulfill(status=200, body="<html>"))
+    page.evaluate("location.hash = '#/fr/entry/lewarde'")
+    page.wait_for_selector(".page--entry h1")
+    stage.wait(20)
+    assert page.locator("[role=alertdialog], .fault").count() == 0
+    heard = len(stage.reports)
+    page.unroute("**/page")
+    stage.wait(20)
+    told = stage.reports[heard:]
+    assert told
+    assert told[0].errors == ()
+    # What was looked at meanwhile is told as soon as somebody listens.
+    assert "loos" in {play.entry for report in told for play in report.plays}
+
+
 def test_a_closed_house_is_dim_until_somebody_touches_the_screen(
     stage: Stage, origin: Origin
 ) -> None:

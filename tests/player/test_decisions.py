@@ -174,6 +174,38 @@ def test_a_long_text_is_given_the_time_it_takes_to_read(run: Run) -> None:
     assert run("idle.js", limits, [settings, "mot ", 90_000])["idle"] == 600_000
 
 
+PLAYS = """(() => {
+  let now = 0
+  const plays = m.countPlays(() => now)
+  for (const [seconds, entry, language] of a) {
+    now += seconds * 1000
+    plays.enter(entry && { entry, title: entry.toUpperCase().repeat(60), language })
+  }
+  return plays.done.map((play) => [play.entry, play.language, play.seconds, play.title.length])
+})()"""
+
+
+def test_an_entry_counts_once_it_was_looked_at_in_one_language(run: Run) -> None:
+    steps = [
+        [0, "crane", "fr"],
+        [5, "crane", "fr"],
+        [5, "crane", "ja"],
+        [1, "lens", "ja"],
+        [1.9, None, ""],
+        [60, "quay", "ja"],
+        [3, None, ""],
+    ]
+    # Ten seconds in French; one in Japanese and a glance at another are none.
+    assert run("heartbeat.js", PLAYS, steps) == [
+        ["crane", "fr", 10, 100],
+        ["quay", "ja", 3, 100],
+    ]
+    many = [[10, f"e{number}", "fr"] for number in range(80)]
+    kept = run("heartbeat.js", PLAYS, many)
+    assert len(kept) == 50
+    assert kept[-1][0] == "e78"
+
+
 @pytest.mark.parametrize(
     "address",
     [

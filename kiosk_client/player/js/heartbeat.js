@@ -77,10 +77,10 @@ export function startHeartbeat(release, act) {
       const told = { errors: Math.min(errors.length, MOST.errors), plays: Math.min(plays.done.length, MOST.plays) }
       const answer = await fetch('./page', { method: 'POST', body: sent, headers: { 'Content-Type': 'application/json' }, signal: AbortSignal.timeout(EVERY) })
       if (!answer.ok) return
-      errors.splice(0, told.errors)
-      plays.done.splice(0, told.plays)
       /** @type {Answer} */
       const { reload, dim } = await answer.json()
+      errors.splice(0, told.errors)
+      plays.done.splice(0, told.plays)
       act.dim(dim === true)
       if (reload === true && performance.now() > SETTLED) act.reload()
     } catch {
