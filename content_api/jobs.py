@@ -22,6 +22,7 @@ from content_api.devices.alerts import look, send_due
 from content_api.devices.orders import expire_orders, has_expired_orders
 from content_api.devices.pruning import has_old_rows, prune
 from content_api.devices.rollouts import advance
+from content_api.devices.screenshots import SCREENSHOT_AGE, drop_old
 from content_api.packages.schedule import publish_due
 from content_api.problems import ContentError
 from content_api.repository.service import refresh
@@ -48,6 +49,7 @@ def run_due(engine: Engine, settings: Settings, now: datetime) -> list[str]:
         ("alerts", lambda: look(engine, settings, now)),
         ("orders", lambda: _expire_orders(engine, now)),
         ("pruning", lambda: _prune(engine, now, settings.plays_days)),
+        ("screenshots", lambda: _drop_screenshots(settings, now)),
     )
     for name, task in tasks:
         try:
@@ -149,3 +151,8 @@ def _expire_orders(engine: Engine, now: datetime) -> list[str]:
             return []
     with write_session(engine) as session:
         return [f"{expire_orders(session, now)} orders expired"]
+
+
+def _drop_screenshots(settings: Settings, now: datetime) -> list[str]:
+    removed = drop_old(settings, (now - SCREENSHOT_AGE).timestamp())
+    return [f"removed {removed} old screenshots"] if removed else []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from marshmallow import fields, validate
 
-from content_api.api import AnswerSchema, PageQuery, WireSchema, check_slug, check_tag
+from content_api.api import AnswerSchema, PageQuery, WireSchema, check_slug
 from content_api.devices.fleet_models import (
     ALERT_CHANNELS,
     CONDITIONS,
@@ -18,6 +18,10 @@ MOST_HOURS = 24 * 30
 """An order lives at most this long."""
 
 _LONG = 2**31 - 1
+
+MOST_VIEWS = 10_000_000
+MOST_SECONDS = 32 * 24 * 3600
+"""A device that was offline for long sums up the days of a month."""
 
 
 # -- Groups ----------------------------------------------------------------------------------
@@ -182,9 +186,11 @@ class PlayRowSchema(WireSchema):
     title = fields.String(
         required=True, validate=validate.And(validate.Length(1, 300), check_plain)
     )
-    language = fields.String(required=True, validate=check_tag)
-    views = fields.Integer(required=True, strict=True, validate=validate.Range(0, 1_000_000))
-    seconds = fields.Integer(required=True, strict=True, validate=validate.Range(0, 90_000))
+    language = fields.String(
+        required=True, validate=validate.And(validate.Length(1, 35), check_plain)
+    )
+    views = fields.Integer(required=True, strict=True, validate=validate.Range(0, MOST_VIEWS))
+    seconds = fields.Integer(required=True, strict=True, validate=validate.Range(0, MOST_SECONDS))
 
 
 class PlaysSchema(WireSchema):

@@ -2,9 +2,10 @@
 
 A heartbeat is a sign of life. The next one tells the same again, so it need not outlive a
 power cut, and thousands of them must not stand between an editor and the database. In a
-serving process they are collected in memory, the newest of each device, and written every
-second by one thread in short transactions. Orders, acknowledgements and plays do not go
-this way: they are written before they are answered.
+serving process they are collected in memory and written every second by one thread in
+short transactions. A device that was offline sends what it noted meanwhile, many reports at
+once: of those the last one counts, and the history gets what was new in each. Orders,
+acknowledgements and plays do not go this way: they are written before they are answered.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ FLUSH_AT_ONCE = 200
 """Devices written in one transaction: an editor's save waits for one of these at most."""
 
 MOST_WAITING = 50_000
-"""Devices whose reports wait in memory at most; beyond it the oldest are dropped."""
+"""Reports that wait in memory at most; beyond it those of the longest waiting device go."""
 
 TROUBLE_LENGTH = 400
 
@@ -168,22 +169,37 @@ _UPDATE = (
 
 
 def keep_beats(engine: Engine, beats: Sequence[Beat]) -> int:
-    """Write the reports of at most FLUSH_AT_ONCE devices, one each; returns how many.
+    """Write reports, each device's in the order they came; returns of how many devices.
 
-    Reading and deciding come before the write transaction, which is then a short one.
+    At most FLUSH_AT_ONCE devices. Reading and deciding come before the write transaction,
+    which is then a short one.
     """
+    by_device: dict[str, list[Beat]] = {}
+    for beat in beats:
+        by_device.setdefault(beat.device, []).append(beat)
     with read_session(engine) as session:
-        kept = _kept(session, [beat.device for beat in beats])
-    plan = [
-        (beat, *changes_of(beat, kept[beat.device]))
-        for beat in sorted(beats, key=lambda beat: beat.device)
-        if beat.device in kept
-    ]
-    if not plan:
-        return 0
-    with write_session(engine) as session:
-        _write(session, plan)
-    return len(plan)
+        kept = _kept(session, list(by_device))
+    updates, news = [], []
+    for device in sorted(kept):
+        values, new = fold(by_device[device], kept[device])
+        updates.append((by_device[device][-1], values))
+        news += new
+    if updates:
+        with write_session(engine) as session:
+            _write(session, updates, news)
+    return len(updates)
+
+
+def fold(beats: Sequence[Beat], kept: Kept) -> tuple[dict[str, Any], list[Beat]]:
+    """New values after some reports of one device, and those the history keeps. Pure."""
+    news = []
+    values: dict[str, Any] = {}
+    for beat in beats:
+        values, is_new = changes_of(beat, kept)
+        if is_new:
+            news.append(beat)
+        kept = Kept(beat.at, values["history_at"], values["playing_since"], beat.body)
+    return values, news
 
 
 def note_heartbeat(
@@ -194,7 +210,8 @@ def note_heartbeat(
     beat = Beat(device_id, now, body)
     kept = Kept(device.last_seen_at, device.history_at, device.playing_since, device.last_heartbeat)
     session.flush()
-    _write(session, [(beat, *changes_of(beat, kept))])
+    values, news = fold([beat], kept)
+    _write(session, [(beat, values)], news)
     session.refresh(device)
     return device
 
@@ -219,15 +236,16 @@ class HeartbeatBuffer:
         self._engine = engine
         self._period = period
         self._lock = threading.Lock()
-        self._waiting: dict[str, Beat] = {}
+        self._waiting: dict[str, list[Beat]] = {}
+        self._count = 0
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self.dropped = 0
 
     @property
     def waiting(self) -> int:
-        """How many devices' reports are not written yet."""
-        return len(self._waiting)
+        """How many reports are not written yet."""
+        return self._count
 
     @property
     def running(self) -> bool:
@@ -240,10 +258,12 @@ class HeartbeatBuffer:
             keep_beats(self._engine, [beat])
             return
         with self._lock:
-            self._waiting[beat.device] = beat
-            if len(self._waiting) > MOST_WAITING:
-                del self._waiting[next(iter(self._waiting))]
-                self.dropped += 1
+            self._waiting.setdefault(beat.device, []).append(beat)
+            self._count += 1
+            while self._count > MOST_WAITING:
+                gone = self._waiting.pop(next(iter(self._waiting)))
+                self._count -= len(gone)
+                self.dropped += len(gone)
 
     def start(self) -> None:
         """Begin to write from a thread."""
@@ -259,29 +279,31 @@ class HeartbeatBuffer:
     def flush(self) -> int:
         """Write what waits; returns how many devices' reports were written.
 
-        What could not be written waits again, unless a newer report came meanwhile.
+        What could not be written waits again, before what came meanwhile.
         """
         with self._lock:
-            beats, self._waiting = list(self._waiting.values()), {}
+            devices, self._waiting, self._count = list(self._waiting.values()), {}, 0
         written = 0
-        for start in range(0, len(beats), FLUSH_AT_ONCE):
-            chunk = beats[start : start + FLUSH_AT_ONCE]
+        for start in range(0, len(devices), FLUSH_AT_ONCE):
+            chunk = [beat for beats in devices[start : start + FLUSH_AT_ONCE] for beat in beats]
             try:
                 written += keep_beats(self._engine, chunk)
             except OperationalError as error:
                 log.warning("heartbeats wait: the database cannot take them: %s", error.orig)
-                self._put_back(beats[start:])
+                self._put_back(devices[start:])
                 break
             except Exception:
                 # A fault of ours in one report must not end the writing of all others.
                 log.exception("%d heartbeats could not be written", len(chunk))
         return written
 
-    def _put_back(self, beats: Iterable[Beat]) -> None:
+    def _put_back(self, devices: Iterable[list[Beat]]) -> None:
         with self._lock:
             newer = self._waiting
-            self._waiting = {beat.device: beat for beat in beats}
-            self._waiting.update(newer)
+            self._waiting = {beats[0].device: beats for beats in devices}
+            for device, beats in newer.items():
+                self._waiting.setdefault(device, []).extend(beats)
+            self._count = sum(len(beats) for beats in self._waiting.values())
 
     def _run(self) -> None:
         while not self._stopping.wait(self._period):
@@ -300,7 +322,9 @@ def _kept(session: Session, device_ids: Sequence[str]) -> dict[str, Kept]:
     return {row[0]: Kept(*row[1:]) for row in session.execute(query)}
 
 
-def _write(session: Session, plan: Sequence[tuple[Beat, dict[str, Any], bool]]) -> None:
+def _write(
+    session: Session, updates: Sequence[tuple[Beat, dict[str, Any]]], news: Sequence[Beat]
+) -> None:
     session.connection().execute(
         _UPDATE,
         [
@@ -309,17 +333,16 @@ def _write(session: Session, plan: Sequence[tuple[Beat, dict[str, Any], bool]]) 
                 "seen_at": beat.at,
                 **{f"new_{name}": value for name, value in values.items()},
             }
-            for beat, values, _ in plan
+            for beat, values in updates
         ],
     )
-    new = [beat for beat, _, news in plan if news]
-    if not new:
+    if not news:
         return
     session.execute(
         insert(Heartbeat),
-        [{"device": beat.device, "received_at": beat.at, "body": dict(beat.body)} for beat in new],
+        [{"device": beat.device, "received_at": beat.at, "body": dict(beat.body)} for beat in news],
     )
-    _drop_surplus(session, [beat.device for beat in new])
+    _drop_surplus(session, sorted({beat.device for beat in news}))
 
 
 def _drop_surplus(session: Session, device_ids: Sequence[str]) -> None:

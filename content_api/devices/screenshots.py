@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pyvips
@@ -29,6 +28,8 @@ MEDIA_TYPE = "image/jpeg"
 MAX_BYTES = 4 * 1024 * 1024
 MAX_PIXELS = 40_000_000
 """A screen of 7,680 × 4,320 has 33 million."""
+
+SCREENSHOT_AGE = timedelta(days=90)
 
 MAX_SIDE = 1920
 """Pixels along a side of what is kept."""
@@ -128,11 +129,11 @@ def _write(path: Path, raw: bytes) -> None:
         raise
 
 
-def drop_old(settings: Settings, before: float) -> Iterable[Path]:
-    """Remove pictures last changed before `before` (Unix seconds); the paths removed."""
-    removed = []
+def drop_old(settings: Settings, before: float) -> int:
+    """Remove pictures that came before `before` (Unix seconds); how many."""
+    removed = 0
     for path in settings.screenshots_dir.glob("*.jpg"):
         if path.stat().st_mtime < before:
             path.unlink(missing_ok=True)
-            removed.append(path)
+            removed += 1
     return removed

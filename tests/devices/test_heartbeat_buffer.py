@@ -73,13 +73,13 @@ def test_a_stopped_buffer_has_written_everything(engine: Engine) -> None:
         for release in (13, 14):
             buffer.add(Beat(f"wall-{number}", NOW, report(release)))
     buffer.add(Beat("gone", NOW, report(1)))
-    assert buffer.waiting == 6, "the newest of each device"
+    assert buffer.waiting == 11
     buffer.stop()
     assert buffer.waiting == 0
     with write_session(engine) as session:
         found = session.scalars(select(Device.active_release)).all()
         assert found == [14] * 5
-        assert len(session.scalars(select(Heartbeat)).all()) == 5
+        assert len(session.scalars(select(Heartbeat)).all()) == 10, "each said something new"
 
 
 def test_a_flush_is_one_short_write_for_many_devices(engine: Engine) -> None:
@@ -127,7 +127,7 @@ def test_what_a_busy_database_refuses_waits_and_newer_reports_win(
     buffer.add(Beat("wall-2", NOW, report(14)))
     monkeypatch.setattr(heartbeats, "keep_beats", busy)
     assert buffer.flush() == 0
-    assert buffer.waiting == 2
+    assert buffer.waiting == 3
     monkeypatch.undo()
     assert buffer.flush() == 2
     buffer.stop()
@@ -144,6 +144,18 @@ def test_the_buffer_is_bounded(engine: Engine, monkeypatch: pytest.MonkeyPatch) 
         buffer.add(Beat(f"wall-{number}", NOW, report(14)))
     assert (buffer.waiting, buffer.dropped) == (3, 2)
     buffer.stop()
+
+
+def test_a_device_that_was_offline_tells_all_that_was_new_meanwhile(engine: Engine) -> None:
+    with write_session(engine) as session:
+        make_device(session)
+    reports = [report(14), report(14), report(14, faults=fault()), report(15), report(15)]
+    assert keep_beats(engine, [Beat("wall-1", NOW, body) for body in reports]) == 1
+    with write_session(engine) as session:
+        device = session.get_one(Device, "wall-1")
+        assert (device.active_release, device.trouble) == (15, None)
+        kept = service.list_heartbeats(session, "wall-1")
+        assert [row.body["active"]["release"] for row in kept] == [15, 14, 14]
 
 
 def test_the_second_half_of_a_poll_asks_the_database_nothing(

@@ -258,3 +258,11 @@ def test_a_screenshot_nobody_asked_for_is_refused(
 def test_a_large_screen_is_made_smaller() -> None:
     made = screenshots.remake(picture("JPEG", (3840, 2160)))
     assert Image.open(BytesIO(made)).size == (1920, 1080)
+
+
+def test_old_pictures_go(settings: Settings) -> None:
+    screenshots.screenshot_path(settings, "wall-1").write_bytes(b"x")
+    now = utc_now().timestamp()
+    assert screenshots.drop_old(settings, now - 60) == 0
+    assert screenshots.drop_old(settings, now + 60) == 1
+    assert list(settings.screenshots_dir.iterdir()) == []
