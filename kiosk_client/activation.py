@@ -136,6 +136,11 @@ def parse(raw: bytes) -> Manifest:
         raise NotTrusted(f"expected a manifest as the format has it, got: {error}") from error
 
 
+_MOST_PARSED = 2
+_PARSED: dict[str, Manifest] = {}
+"""Manifests of this process by the SHA-256 of their bytes; they are frozen."""
+
+
 def load_manifest(data: DataDir, sha256: str) -> Manifest | None:
     """The kept manifest `sha256`, or None when it is absent or not what its name says."""
     if not is_sha256(sha256):
@@ -144,7 +149,16 @@ def load_manifest(data: DataDir, sha256: str) -> Manifest | None:
         raw = manifest_path(data, sha256).read_bytes()
     except FileNotFoundError:
         return None
-    return parse(raw) if sha256_hex(raw) == sha256 else None
+    if sha256_hex(raw) != sha256:
+        return None
+    # Read and hashed each time, but parsed once: a poll a minute looks at the same sets.
+    found = _PARSED.get(sha256)
+    if found is None:
+        found = parse(raw)
+        if len(_PARSED) >= _MOST_PARSED:
+            _PARSED.pop(next(iter(_PARSED)), None)
+        _PARSED[sha256] = found
+    return found
 
 
 def keep_manifest(data: DataDir, raw: bytes) -> str:
