@@ -121,7 +121,8 @@ class Reach:
     @property
     def mirrors(self) -> tuple[Source, ...]:
         """Other servers of the same repository, as the settings name them."""
-        return self._listed("mirror", "mirrors")
+        told = self.assignment.mirrors if self.assignment else ()
+        return self._listed("mirror", "mirrors", told)
 
     def relays(self, *, search: bool) -> tuple[Source, ...]:
         """Kiosks in this network: those the settings name, and with `search` those that answer."""
@@ -152,9 +153,9 @@ class Reach:
         far = not _is_near(urlsplit(self.device.repository_url).hostname or "")
         return self.ordered(search=far and size >= _WORTH_A_SEARCH)
 
-    def _listed(self, kind: str, key: str) -> tuple[Source, ...]:
+    def _listed(self, kind: str, key: str, told: Sequence[str] = ()) -> tuple[Source, ...]:
         named = local_setting(self.data, self.assignment, key)
-        return _addresses(kind, named if isinstance(named, list) else ())[:MOST_NEIGHBOURS]
+        return _addresses(kind, named if isinstance(named, list) else told)[:MOST_NEIGHBOURS]
 
 
 def ordered_sources(

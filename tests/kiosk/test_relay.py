@@ -320,6 +320,36 @@ class TestFromTheKioskNextToIt:
         assert len(asked) == 1
 
 
+@pytest.mark.parametrize(
+    "answered",
+    [
+        b'{"have":"/w=="}',
+        b'{"have":"////"}',
+        b'{"have":""}',
+        b'{"have":7}',
+        b'{"have":"not base64!"}',
+        b'{"had":"/w=="}',
+        b"[]",
+        b"<html>log in</html>",
+        b"",
+        b'{"have":"' + b"A" * 100_000 + b'"}',
+        None,
+    ],
+)
+def test_a_neighbour_that_answers_nonsense_is_passed_over(
+    second: Kiosk, origin: Origin, answered: bytes | None
+) -> None:
+    origin.publish(files())
+    neighbour = Origin()
+    # It has nothing: believed by its word, each file costs a question at most.
+    neighbour.files = {} if answered is None else {"have": answered}
+    with neighbour.serving():
+        settings(second, relays=[neighbour.url])
+        result = second.sync()
+    assert (result.outcome, set(result.sources)) == ("activated", {"origin"})
+    assert len(neighbour.asked("/blobs/")) <= 6
+
+
 class TestBadNeighbours:
     """A neighbour that misbehaves is a second simulated server; the origin is well."""
 
@@ -588,9 +618,17 @@ def test_sources_are_ordered_from_near_to_far(kiosk: Kiosk, tmp_path: Path) -> N
         stick=str(tmp_path),
     )
     reach = Reach(kiosk.data, load_device(kiosk.data), load_assignment(kiosk.data))
+    assignment = load_assignment(kiosk.data)
+    assert assignment is not None
+    told = replace(assignment, mirrors=("https://told.example.org/r/",))
     assert [(one.kind, one.url) for one in reach.ordered()] == [
         ("stick", ""),
         ("relay", "http://10.0.0.5:8081/repository/"),
         ("mirror", "https://m.example.org/r/"),
         ("origin", kiosk.origin.url + "repository/"),
+    ]
+    settings(kiosk)
+    assert [one.url for one in Reach(kiosk.data, load_device(kiosk.data), told).ordered()] == [
+        "https://told.example.org/r/",
+        kiosk.origin.url + "repository/",
     ]
