@@ -120,3 +120,19 @@ def test_a_new_release_is_taken_on_the_attract_screen_and_not_in_a_visit(
         with page.expect_navigation():
             wait(page, 31)
         expect(page.locator("h1")).to_have_text("Le bassin neuf minier")
+
+
+def test_what_is_left_open_or_set_on_the_first_screen_is_undone_too(clocked: Visit) -> None:
+    page = clocked.open()
+    wait(page, 200)
+    expect(page.get_by_role("alertdialog")).to_have_count(0)
+    page.evaluate("window.visited = true")
+    page.locator('[data-part="accessibility"]').click()
+    expect(page.locator("dialog[open]")).to_have_count(1)
+    wait(page, 76)
+    expect(page.get_by_role("alertdialog")).to_be_visible()
+    with page.expect_navigation():
+        wait(page, 26)
+    page.wait_for_selector(".page--attract h1")
+    assert page.evaluate("window.visited ?? null") is None
+    expect(page.locator("dialog[open]")).to_have_count(0)

@@ -61,7 +61,7 @@ FASTER = """(() => {
   globalThis.setTimeout = (act, ms = 0, ...rest) => later(act, ms / speed, ...rest)
   globalThis.setInterval = (act, ms = 0, ...rest) => every(act, ms / speed, ...rest)
 })()"""
-ATTRACT = ".page--attract .tongues__button"
+ATTRACT = "body:not(:has(dialog[open])) .page--attract .tongues__button"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ import { append, h } from './dom.js'
 import { makeContext } from './context.js'
 import { guardKeys, watchCorners } from './corner.js'
 import { idleLimits, watchIdle } from './idle.js'
-import { applyPreferences, forgetPreferences } from './preferences.js'
+import { applyPreferences, forgetPreferences, isChanged } from './preferences.js'
 import { loadLibrary, readPackage, readRelease } from './release.js'
 import { formatRoute, parseRoute } from './route.js'
 import { formatDate } from './text/dates.js'
@@ -306,11 +306,14 @@ async function reportToDevice() {
   for (const name of ['pointerdown', 'keydown']) addEventListener(name, light, { capture: true, passive: true })
 }
 
+/** Whether the screen is as the next visitor should find it: nothing open, nothing set. */
+const isUntouched = () => parseRoute(location.hash).page === 'attract' && !isDialogOpen() && !isChanged()
+
 function guardKiosk() {
   document.documentElement.dataset.shell = 'kiosk'
   for (const name of ['contextmenu', 'dragstart']) addEventListener(name, (event) => event.preventDefault())
   const idle = watchIdle({
-    limits: () => (parseRoute(location.hash).page === 'attract' ? { idle: Infinity, warning: Infinity } : limits),
+    limits: () => (isUntouched() ? { idle: Infinity, warning: Infinity } : limits),
     isPaused: isMediaPlaying,
     warn: askStillThere,
     reset: startAgain,

@@ -43,6 +43,9 @@ export function applyPreferences(change = {}) {
   }
 }
 
+/** Whether somebody made the screen other than it is for everybody. */
+export const isChanged = () => Object.entries(DEFAULTS).some(([key, value]) => preferences[/** @type {keyof Preferences} */ (key)] !== value)
+
 /** Forget the visit. */
 export function forgetPreferences() {
   try {
