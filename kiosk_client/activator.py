@@ -21,16 +21,18 @@ from kiosk_client.activation import (
     activate_next,
     confirm,
     give_back,
+    keep_slots,
     load_set,
     note_start,
     read_slots,
 )
-from kiosk_client.config import DataDir
+from kiosk_client.config import DataDir, load_assignment
 from kiosk_client.durable import json_mark
 from kiosk_client.errors import KioskError, from_os_error
-from kiosk_client.facts import completeness
-from kiosk_client.page import PageState, PageWatch
+from kiosk_client.facts import clock, completeness
+from kiosk_client.page import QUIET_SECONDS, PageState, PageWatch
 from kiosk_client.probation import CONFIRM, GIVE_BACK, judge
+from kiosk_client.programme import wanted_slots
 from kiosk_client.store import Store
 
 STEP_SECONDS = 1.0
@@ -71,6 +73,7 @@ class Activator:
         # The set on probation that this process has seen a page begin with.
         self._begun: str | None = None
         self._look_again: dict[str, float] = {}
+        self._forget_at = 0.0
 
     def start(self) -> None:
         """Begin."""
@@ -108,7 +111,7 @@ class Activator:
                     done = self._confirm(slot) or done
                 elif verdict.verdict == GIVE_BACK:
                     done = self.give_back(verdict.reason) or done
-        return done
+        return self._forget(slots, shown, page) or done
 
     def give_back(self, reason: str) -> bool:
         """Take the set on the screen back if it is on probation; whether it was, or was just now.
@@ -129,6 +132,22 @@ class Activator:
         self._watch.begin_anew()
         self._changed()
         return True
+
+    def _forget(self, slots: dict[str, Slot], shown: str | None, page: PageState) -> bool:
+        """Let packages go that nothing wants any more, once no page has them on the screen."""
+        if len(slots) < 2 or time.monotonic() < self._forget_at:
+            return False
+        self._forget_at = time.monotonic() + LOOK_SECONDS
+        assignment = load_assignment(self._data)
+        if assignment is None:
+            return False
+        _, passed = clock(self._data, self._now())
+        kept = {one.slot for one in wanted_slots(assignment, passed)}
+        # A visit that began in a season is finished in it, whatever is planned meanwhile.
+        if page.seen_seconds_ago is not None and page.seen_seconds_ago < QUIET_SECONDS:
+            tag = page.content
+            kept |= {key for key, slot in slots.items() if any(tag == s.tag for s in slot.sets)}
+        return keep_slots(self._data, kept | {shown} if shown else kept)
 
     def _count_start(self, slot: Slot, page: PageState) -> None:
         """Write down, once a process, that a page began with the set on probation.

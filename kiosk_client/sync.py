@@ -298,7 +298,9 @@ def _sync(
             _repair(data, fetcher, [held[want.slot]] if want.slot in held else ())
             if isinstance(error, DiskFailing | NoNetwork) and len(reach.ordered()) < 2:
                 break
-    keep_slots(data, (want.slot for want in wanted))
+    if not is_served(data):
+        # Else whoever serves the screen does that, once nobody is looking at it.
+        keep_slots(data, (want.slot for want in wanted))
     _collect(data, store, offered, fetcher.asked)
     first = wanted[0].slot
     if first in troubles:

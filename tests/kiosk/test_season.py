@@ -10,8 +10,10 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from kiosk_client.activation import read_slots
+from kiosk_client.activator import Activator, serving
 from kiosk_client.durable import write_json
 from kiosk_client.facts import stamp
+from kiosk_client.page import PageWatch, parse_report
 from kiosk_client.server import Kiosk as Application
 from tests.kiosk.conftest import Kiosk
 from tests.kiosk.simulator import Content, Origin
@@ -41,6 +43,10 @@ class Screen:
     def package(self) -> str | None:
         found = self._application.playing()
         return found.current.manifest.package if found else None
+
+    def slot(self) -> str | None:
+        found = self._application.playing()
+        return f"{found.current.set.package}/{found.current.set.channel}" if found else None
 
     def status(self, path: str) -> int:
         told: list[str] = []
@@ -159,3 +165,46 @@ def test_a_rollout_holds_back_a_package_of_the_programme_as_well(
     kiosk.sync()
     kiosk.clock = tokyo("2090-12-24T12:00")
     assert screen.json("/release.json")["release"] == 2
+
+
+def test_a_season_called_off_during_a_visit_stays_until_the_visitor_has_left(
+    screen: Screen, kiosk: Kiosk, origin: Origin
+) -> None:
+    kiosk.clock = tokyo("2090-12-24T12:00")
+    watch = PageWatch()
+    activator = Activator(kiosk.data, watch, screen.slot, now=kiosk.now)
+    assert screen.package == "noir"
+    screen.visited = True
+    assert origin.assignment is not None
+    origin.assignment |= {"schedule": {}, "version": 2}
+    kiosk.clock = None
+    with serving(kiosk.data):
+        kiosk.sync()
+        activator.step()
+        assert screen.package == "noir"
+        assert screen.status("/content/media/noir.webp") == 200
+        screen.visited = False
+        assert screen.package == "harbour"
+        Activator(kiosk.data, watch, screen.slot, now=kiosk.now).step()
+        assert set(read_slots(kiosk.data)) == {"harbour/live"}
+        kiosk.sync()
+    assert screen.status("/content/media/noir.webp") == 404
+
+
+def test_a_page_that_still_has_a_package_keeps_it_on_the_disk(
+    screen: Screen, kiosk: Kiosk, origin: Origin
+) -> None:
+    noir = read_slots(kiosk.data)["noir/live"].current
+    assert noir is not None
+    assert origin.assignment is not None
+    origin.assignment |= {"schedule": {}, "version": 2}
+    watch = PageWatch()
+    report = {"package": "noir", "release": 1, "content": noir.tag, "screen": "visit"}
+    watch.note(parse_report(json.dumps({**report, "idle_seconds": 3}).encode()))
+    with serving(kiosk.data):
+        kiosk.sync()
+        Activator(kiosk.data, watch, screen.slot, now=kiosk.now).step()
+        assert set(read_slots(kiosk.data)) == {"harbour/live", "noir/live"}
+        watch.note(parse_report(json.dumps({**report, "content": "", "idle_seconds": 3}).encode()))
+        Activator(kiosk.data, watch, screen.slot, now=kiosk.now).step()
+        assert set(read_slots(kiosk.data)) == {"harbour/live"}
