@@ -113,7 +113,15 @@ def claimed(
                 held.callback(_claim(claims, sizes))
         except OSError as error:
             raise from_os_error(error) from error
-        yield replace(store, reserve=reserve)
+        try:
+            yield replace(store, reserve=reserve)
+        except DiskFull:
+            # The system is short of room: what was only set aside is its own again.
+            for sha256 in sizes:
+                with contextlib.suppress(OSError):
+                    path = store.part(sha256)
+                    os.truncate(path, path.stat().st_size)
+            raise
 
 
 def _make_room(

@@ -74,15 +74,17 @@ def is_proven(store: Store, sha256: str, size: int) -> bool:
     return found.st_size == size and found.st_mtime_ns == STAMP_NS
 
 
-def prove(store: Store, sha256: str, size: int) -> bool:
+def prove(store: Store, sha256: str, size: int, *, salvage: bool = False) -> bool:
     """Whether a blob is there and right; hashes it if it was touched, drops it if wrong.
+
+    `salvage`: see `drop`.
 
     Raises:
         OSError: the disk refused to read it.
     """
     if is_proven(store, sha256, size):
         return True
-    return rehash(store, sha256, size)
+    return rehash(store, sha256, size, salvage=salvage)
 
 
 def rehash(store: Store, sha256: str, size: int, *, salvage: bool = False) -> bool:
@@ -141,9 +143,11 @@ def drop(store: Store, sha256: str, size: int, *, salvage: bool = False) -> None
 
 
 def held_blobs(store: Store, files: Iterable[ManifestFile]) -> frozenset[str]:
-    """Which of `files` are stored and proven, by SHA-256."""
+    """Which of `files` are stored and proven, by SHA-256; for a holder of the lock."""
     sizes = {entry.sha256: entry.size for entry in files}
-    return frozenset(sha256 for sha256, size in sizes.items() if prove(store, sha256, size))
+    return frozenset(
+        sha256 for sha256, size in sizes.items() if prove(store, sha256, size, salvage=True)
+    )
 
 
 def verify(

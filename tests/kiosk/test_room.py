@@ -188,6 +188,20 @@ def test_a_writer_stops_when_something_else_eats_the_systems_reserve(small: Kios
     assert found.st_blocks * 512 < 6 * MB
 
 
+def test_what_was_set_aside_for_others_is_the_systems_again_too(small: Kiosk) -> None:
+    entries = [film(5 * MB, "one"), film(5 * MB, "two")]
+    free = free_bytes(small.data.root)
+
+    def stop() -> None:
+        with claimed(small.store, entries, 0):
+            assert free - free_bytes(small.data.root) > 9 * MB
+            raise DiskFull("something else fills the disk")
+
+    with pytest.raises(DiskFull):
+        stop()
+    assert free - free_bytes(small.data.root) < MB
+
+
 def test_a_disk_that_really_is_full_keeps_what_plays(small: Kiosk, origin: Origin) -> None:
     origin.publish(harbour(film=8 * MB))
     small.sync()

@@ -16,6 +16,7 @@ from kiosk_client.store import (
     STAMP_NS,
     Partial,
     Store,
+    held_blobs,
     is_proven,
     prove,
     rehash,
@@ -72,6 +73,22 @@ def test_a_touched_blob_that_is_wrong_is_dropped(store: Store) -> None:
     path.write_bytes(b"lamb")
     assert not prove(store, entry.sha256, 4)
     assert not path.exists()
+
+
+def test_of_a_large_blob_that_was_changed_the_right_blocks_are_kept(store: Store) -> None:
+    raw = noise(2 * BLOCK_SIZE)
+    entry = put(store, raw)
+    path = store.path(entry.sha256)
+    path.chmod(0o644)
+    with path.open("r+b") as file:
+        file.seek(5)
+        file.write(b"\xff\xfe\xfd")
+    assert held_blobs(store, [entry]) == frozenset()
+    partial = Partial(store, entry)
+    assert partial.missing() == ((0, BLOCK_SIZE),)
+    partial.write(0, raw[:BLOCK_SIZE])
+    assert partial.finish().read_bytes() == raw
+    partial.close()
 
 
 def test_a_bit_that_flips_behind_the_stamp_is_found_by_verify(store: Store) -> None:
