@@ -42,6 +42,7 @@ from pathlib import Path
 import click
 
 from kiosk_client.config import DataDir, open_data_dir
+from kiosk_client.durable import write_json
 from kiosk_client.enrol import enrol
 from kiosk_client.sync import sync
 from kiosk_client.wire import Wire
@@ -356,6 +357,8 @@ def one_edit(bench: Bench, rounds: int) -> list[str]:
 def resume(bench: Bench, rounds: int) -> list[str]:
     """Killed when half of the bytes had come, then run to its end."""
     data = bench.device()
+    # Slow enough to be cut in the middle: five seconds for the whole.
+    write_json(data.root / "settings.json", {"download_cap_kbps": bench.total // 625})
     bench.forget()
     process = subprocess.Popen(
         [*CLIENT, "--data-dir", str(data.root), "sync"], stdout=subprocess.DEVNULL
