@@ -1,7 +1,7 @@
 # The checks and chores by name; each is one command that can also be typed.
 PYTHON ?= .venv/bin/python
 
-.PHONY: help install assets messages demo test lint format types ci wheel image
+.PHONY: help install assets messages demo test torture lint format types ci wheel image
 
 help:  ## List these targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -20,6 +20,9 @@ demo:  ## Run a server and a kiosk with the sample collection
 
 test:  ## Run the tests
 	$(PYTHON) -m pytest
+
+torture:  ## Run the long forms: kills, faults, hostile servers, wrong clocks (hours)
+	$(PYTHON) -m tests.torture
 
 lint:  ## Look for mistakes
 	$(PYTHON) -m ruff check . && $(PYTHON) -m ruff format --check .
