@@ -151,7 +151,8 @@ class Reach:
     def for_bytes(self, size: int) -> tuple[Source, ...]:
         """`ordered`, with a search for neighbours where `size` bytes make it worth a second."""
         far = not _is_near(urlsplit(self.device.repository_url).hostname or "")
-        return self.ordered(search=far and size >= _WORTH_A_SEARCH)
+        asked = local_setting(self.data, self.assignment, "discover") is True
+        return self.ordered(search=(far or asked) and size >= _WORTH_A_SEARCH)
 
     def _listed(self, kind: str, key: str, told: Sequence[str] = ()) -> tuple[Source, ...]:
         named = local_setting(self.data, self.assignment, key)

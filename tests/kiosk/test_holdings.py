@@ -10,6 +10,7 @@ import pytest
 
 from kiosk_client import trust
 from kiosk_client.config import load_device
+from kiosk_client.durable import write_json
 from kiosk_client.holdings import anchor_name, keep_root_chain, read_metadata, root_path
 from kiosk_client.sources import Reach
 from kiosk_client.wire import Wire
@@ -137,3 +138,9 @@ def test_neighbours_are_reached_without_proxy_and_cap(kiosk: Kiosk) -> None:
     assert near.network == type(near.network)()
     assert near.limits.attempts == 1
     assert near.cancel is wire.cancel
+
+
+def test_a_venue_may_ask_for_the_search_also_with_a_near_origin(kiosk: Kiosk) -> None:
+    write_json(kiosk.data.root / "settings.json", {"discover": True})
+    reach = Reach(kiosk.data, load_device(kiosk.data), None, lambda anchor, own: ("10.0.0.9",))
+    assert [one.kind for one in reach.for_bytes(40_000_000)] == ["relay", "origin"]

@@ -16,6 +16,7 @@ import pytest
 
 from kiosk_client.activation import read_slots
 from kiosk_client.config import open_data_dir, parse_assignment, save_assignment
+from kiosk_client.durable import write_json
 from kiosk_client.errors import (
     DamagedTransfer,
     DiskFull,
@@ -437,6 +438,23 @@ def test_a_stick_that_lacks_files_says_so_and_the_network_fills_in(
     assert result.sources["origin"] == sum(
         entry.size for entry in manifest.files if entry.path in lacking
     )
+
+
+def test_a_stick_that_stays_plugged_in_spares_the_network(
+    kiosk: Kiosk, make_kiosk: Callable[..., Kiosk], origin: Origin, stick: Path
+) -> None:
+    origin.publish(files())
+    kiosk.sync()
+    export(kiosk, stick)
+    other = make_kiosk("other")
+    write_json(other.data.root / "settings.json", {"stick": str(stick)})
+    origin.forget_hits()
+    assert set(other.sync().sources) == {"stick"}
+    assert not origin.asked("/blobs/")
+    shutil.rmtree(stick)
+    origin.publish(files(edition=2))
+    # That no stick is there is how things mostly are.
+    assert set(other.sync().sources) == {"origin"}
 
 
 class TestExpired:
