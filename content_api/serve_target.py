@@ -5,13 +5,13 @@ Granian's worker imports this module; settings come by the environment, as anywh
 
 from __future__ import annotations
 
-import atexit
 import logging
 import multiprocessing
 import os
 import signal
 import threading
 from multiprocessing.connection import wait
+from multiprocessing.util import Finalize
 from typing import Any
 
 from content_api.app import create_app
@@ -30,7 +30,8 @@ def make_app() -> Any:
     Jobs(settings, name="sending", work=send_alerts).start()
     buffer = app.extensions["lampisterie_heartbeats"]
     buffer.start()
-    atexit.register(buffer.stop)
+    # Not atexit: a worker that was forked ends without it.
+    Finalize(None, buffer.stop, exitpriority=1)
     return app
 
 
