@@ -158,7 +158,7 @@ class Scrubber:
         """
         at = self._at or load_progress(self._data)
         if at.began is None:
-            if not is_due(at.finished, self._now()):
+            if not is_due(at.finished, self._now()) or not read_slots(self._data):
                 return Step("idle")
             at = replace(at, began=self._now(), sha256="", block=0, damaged=0)
         deadline = time.monotonic() + budget_seconds

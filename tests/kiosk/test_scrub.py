@@ -58,6 +58,11 @@ def test_a_round_reads_every_byte_and_says_so(playing: Kiosk) -> None:
     assert load_progress(playing.data).finished == NOON
 
 
+def test_where_nothing_plays_nothing_was_verified(kiosk: Kiosk) -> None:
+    assert scrubber(kiosk).step(60) == Step("idle")
+    assert "last_full_verify_at" not in load_state(kiosk.data)
+
+
 def test_the_next_round_begins_after_a_week(playing: Kiosk) -> None:
     one = scrubber(playing)
     one.step(60)
