@@ -113,7 +113,10 @@ class Watch:
         self.reason = reason
         blamed = False
         if self.state is State.PLAYING or not self._rest:
-            early = not self._seen and now - self._since < self.limits.early
+            # A renderer that crashed had a screen and a profile: it is the page's doing.
+            early = reason != "page-crashed" and (
+                not self._seen and now - self._since < self.limits.early
+            )
             self._early_ends = self._early_ends + 1 if early else 0
             blamed = not early and reason != "not-started"
             self.crashes.append(Crash(now, reason, blamed))

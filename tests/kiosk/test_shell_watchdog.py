@@ -132,6 +132,14 @@ def test_three_crashes_in_ten_minutes_give_the_content_back_first(screen: Screen
     assert screen.wait_for(3) is Action.START
 
 
+def test_renderers_that_crash_at_once_are_the_content_s_doing(screen: Screen) -> None:
+    for _ in range(3):
+        screen.start()
+        screen.look()
+        screen.crash("page-crashed")
+    assert screen.look() is Action.GIVE_BACK
+
+
 def test_three_crashes_in_an_hour_are_accidents(screen: Screen) -> None:
     screen.start()
     for _ in range(5):

@@ -250,7 +250,7 @@ def test_sticks_are_what_is_mounted_where_sticks_go() -> None:
 /dev/sdb1 /media/kiosk/HARBOUR\040STICK vfat rw 0 0
 /dev/sdc1 /run/media/kiosk/港 exfat rw 0 0
 tmpfs /media tmpfs rw 0 0
-tmpfs /mnt/memory tmpfs rw 0 0
+tmpfs /media/memory tmpfs rw 0 0
 /dev/sdd1 /mnt ext4 rw 0 0
 /dev/sde1 /srv/data ext4 rw 0 0
 broken

@@ -285,7 +285,12 @@ def _visit(page: Page, soak: Soak, chance: random.Random, touches: tuple[int, in
     """Begin a visit and touch here and there, links and buttons more often than walls."""
     soak.visits += 1
     starts = page.locator(".tongues__button--start")
-    starts.nth(chance.randrange(starts.count())).tap()
+    try:
+        starts.nth(chance.randrange(max(1, starts.count()))).tap(timeout=5000)
+    except PlaywrightError:
+        # The first screen loads anew just now, with the next release.
+        page.wait_for_selector(ATTRACT)
+        starts.first.tap()
     for _ in range(chance.randint(*touches)):
         soak.touches += 1
         target = page.evaluate(
