@@ -10,7 +10,7 @@ from content_api.accounts.access import current_actor
 from content_api.accounts.rules import allows
 from content_api.content.types import content_types
 from content_api.database import session, utc_now
-from content_api.devices.service import list_devices, list_venues
+from content_api.devices.fleet import Wanted, find_devices, find_venues
 from content_api.messages import current_language
 from content_api.studio.desk import work
 from content_api.studio.devices.shown import shown_devices
@@ -18,8 +18,6 @@ from content_api.studio.formats import content_languages, reader_zone
 from content_api.studio.pages import Pages, render
 
 pages = Pages("desk", __name__, url_prefix="/studio")
-
-TROUBLE = ("bad", "warn")
 
 
 @pages.get("/")
@@ -32,8 +30,10 @@ def desk_page() -> Response:
     prefer = [current_language(), *(t for t, row in tags.items() if row.source is None), *tags]
     troubled = []
     if allows(actor, "device.read"):
-        devices = shown_devices(list_devices(db, limit=2000), list_venues(db, limit=2000))
-        troubled = [device for device in devices if device.tone in TROUBLE]
+        wanted = Wanted(state="trouble")
+        found_devices = find_devices(db, wanted, utc_now(), limit=work.FEW + 1)
+        venues = find_venues(db, {device.venue for device in found_devices})
+        troubled = shown_devices(found_devices, venues.values()) if found_devices else []
     found: dict[str, Any] = {
         "unsaved": work.unsaved_work(db, actor, prefer),
         "back": work.sent_back(db, actor, prefer),

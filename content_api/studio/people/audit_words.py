@@ -16,6 +16,7 @@ from content_api.accounts.models import AuditRecord
 from content_api.accounts.rules import SHARED
 from content_api.messages import gettext as _
 from content_api.messages import ngettext
+from content_api.studio.devices.words import order_names
 from content_api.studio.formats import language_name
 from content_api.studio.people.words import listed, role_words, scope_name
 
@@ -25,12 +26,13 @@ _WHO, _WHAT = "\ue000who\ue001", "\ue000what\ue001"
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """Names by id, of people, entries, devices and venues in the records shown."""
+    """Names by id, of people, entries, devices, venues and groups in the records shown."""
 
     people: Mapping[str, str] = field(default_factory=dict)
     entries: Mapping[str, str] = field(default_factory=dict)
     devices: Mapping[str, str] = field(default_factory=dict)
     venues: Mapping[str, str] = field(default_factory=dict)
+    groups: Mapping[str, str] = field(default_factory=dict)
 
 
 def sentence(row: AuditRecord, names: Names) -> Markup:
@@ -65,12 +67,13 @@ def subject_name(row: AuditRecord, names: Names) -> str:
         "asset": names.entries,
         "device": names.devices,
         "venue": names.venues,
+        "group": names.groups,
     }
     if row.subject_type in known:
         return known[row.subject_type].get(row.subject_id, row.subject_id)
     if row.subject_type == "language":
         return language_name(row.subject_id)
-    if row.subject_type in ("token", "preview"):
+    if row.subject_type in ("token", "preview", "alert-subscription"):
         return str(row.details.get("name") or row.subject_id[:8])
     return row.subject_id.partition("/")[0]
 
@@ -85,8 +88,10 @@ def subject_href(row: AuditRecord) -> str:
         "package": f"/studio/packages/{first}/",
         "device": f"/studio/devices/{first}/",
         "venue": f"/studio/venues/{first}/",
+        "group": f"/studio/groups/{first}/",
+        "rollout": f"/studio/packages/{first}/rollout",
     }
-    gone = row.action in ("entry.delete", "asset.delete")
+    gone = row.action in ("entry.delete", "asset.delete", "group.delete")
     return "" if gone else places.get(row.subject_type, "")
 
 
@@ -217,7 +222,53 @@ def _collection(row: AuditRecord) -> str:
     )
 
 
+def _order(row: AuditRecord) -> str:
+    kind = str(row.details.get("kind", ""))
+    names = order_names()
+    asked = names[kind][0] if kind in names else kind
+    sentences = {
+        "order.give": _("%(who)s asked %(what)s: %(order)s", **_pair(), order=asked),
+        "order.withdraw": _(
+            "%(who)s took an order back from %(what)s: %(order)s", **_pair(), order=asked
+        ),
+        "order.done": _(
+            "The device %(what)s did what was asked: %(order)s", **_pair(), order=asked
+        ),
+        "order.failed": _(
+            "The device %(what)s could not do what was asked: %(order)s", **_pair(), order=asked
+        ),
+    }
+    return sentences[row.action]
+
+
+def _rollout(row: AuditRecord) -> str:
+    release = row.details.get("release", "")
+    if row.action == "rollout.begin":
+        return _(
+            "%(who)s began to roll out release %(release)s of %(what)s",
+            **_pair(),
+            release=release,
+        )
+    if row.action == "rollout.share":
+        return _(
+            "%(who)s gives release %(release)s of %(what)s to %(share)s of the devices",
+            **_pair(),
+            release=release,
+            share=f"{row.details.get('share', '')} %",
+        )
+    if row.action == "rollout.hold":
+        return _("%(who)s held release %(release)s of %(what)s", **_pair(), release=release)
+    if row.action == "rollout.resume":
+        return _("%(who)s let the rollout of %(what)s go on", **_pair())
+    return _("%(who)s gave release %(release)s of %(what)s to all", **_pair(), release=release)
+
+
 _SENTENCES: dict[str, Callable[[AuditRecord], str]] = {
+    "alert.change": lambda _r: _("%(who)s changed who is told of alerts: %(what)s", **_pair()),
+    "alert.secret": lambda _r: _("%(who)s made another secret for the webhook %(what)s", **_pair()),
+    "alert.subscribe": lambda _r: _("%(who)s has %(what)s told of alerts", **_pair()),
+    "alert.test": lambda _r: _("%(who)s sent a test to %(what)s", **_pair()),
+    "alert.unsubscribe": lambda _r: _("%(who)s has %(what)s told no more of alerts", **_pair()),
     "asset.delete": lambda _r: _("%(who)s deleted the media %(what)s", **_pair()),
     "asset.file": lambda r: (
         _("%(who)s replaced the file of %(what)s", **_pair())
@@ -231,6 +282,7 @@ _SENTENCES: dict[str, Callable[[AuditRecord], str]] = {
     "device.create": lambda _r: _("%(who)s added the device %(what)s", **_pair()),
     "device.enrol": lambda _r: _("The device %(what)s was enrolled", **_pair()),
     "device.invite": lambda _r: _("%(who)s made an enrolment code for %(what)s", **_pair()),
+    "device.replace": lambda _r: _("The machine of the device %(what)s was replaced", **_pair()),
     "device.revoke": lambda _r: _("%(who)s revoked the device %(what)s", **_pair()),
     "entry.approve": _approval,
     "entry.create": lambda _r: _("%(who)s created %(what)s", **_pair()),
@@ -238,9 +290,16 @@ _SENTENCES: dict[str, Callable[[AuditRecord], str]] = {
     "entry.withdraw": _approval,
     "entry.write": _entry_write,
     "exchange.import": _exchange,
+    "group.change": lambda _r: _("%(who)s changed the group %(what)s", **_pair()),
+    "group.create": lambda _r: _("%(who)s added the group %(what)s", **_pair()),
+    "group.delete": lambda _r: _("%(who)s removed the group %(what)s", **_pair()),
     "language.delete": lambda _r: _("%(who)s removed the language %(what)s", **_pair()),
     "language.write": lambda _r: _("%(who)s changed the language %(what)s", **_pair()),
     "link.create": _link,
+    "order.done": _order,
+    "order.failed": _order,
+    "order.give": _order,
+    "order.withdraw": _order,
     "package.change": lambda _r: _("%(who)s changed the package %(what)s", **_pair()),
     "package.create": lambda _r: _("%(who)s created the package %(what)s", **_pair()),
     "preview.end": lambda _r: _("%(who)s ended a link to a preview", **_pair()),
@@ -252,6 +311,13 @@ _SENTENCES: dict[str, Callable[[AuditRecord], str]] = {
     "release.schedule": lambda _r: _("%(who)s planned a release of %(what)s", **_pair()),
     "review.request": _review,
     "review.send_back": _review,
+    "rollout.begin": _rollout,
+    "rollout.finish": _rollout,
+    "rollout.hold": _rollout,
+    "rollout.policy": lambda _r: _("%(who)s has %(what)s published by stages", **_pair()),
+    "rollout.remove": lambda _r: _("%(who)s has %(what)s published to all at once", **_pair()),
+    "rollout.resume": _rollout,
+    "rollout.share": _rollout,
     "session.close": lambda _r: _("%(who)s signed out", **_pair()),
     "session.close-all": lambda r: (
         _("%(who)s signed out everywhere", **_pair())
@@ -276,6 +342,7 @@ _SENTENCES: dict[str, Callable[[AuditRecord], str]] = {
 
 def _labels() -> dict[str, str]:
     return {
+        "alert": _("Alerts: who is told"),
         "asset": _("Media: everything"),
         "asset.delete": _("Media: deleted"),
         "asset.file": _("Media: file uploaded"),
@@ -286,6 +353,7 @@ def _labels() -> dict[str, str]:
         "device.create": _("Device added"),
         "device.enrol": _("Device enrolled"),
         "device.invite": _("Device: code made"),
+        "device.replace": _("Device: machine replaced"),
         "device.revoke": _("Device revoked"),
         "entry": _("Entries: everything"),
         "entry.approve": _("Entry approved"),
@@ -294,8 +362,10 @@ def _labels() -> dict[str, str]:
         "entry.withdraw": _("Entry: approval withdrawn"),
         "entry.write": _("Entry changed"),
         "exchange.import": _("Texts taken from a file"),
+        "group": _("Groups of devices: everything"),
         "language": _("Languages: everything"),
         "link.create": _("Person: link made"),
+        "order": _("Orders to devices"),
         "package": _("Packages: everything"),
         "package.change": _("Package changed"),
         "package.create": _("Package created"),
@@ -305,6 +375,7 @@ def _labels() -> dict[str, str]:
         "release.restore": _("Release restored"),
         "release.schedule": _("Release planned"),
         "review": _("Reviews: asked for, sent back"),
+        "rollout": _("Rollouts: everything"),
         "session": _("Signing in and out"),
         "token": _("Tokens"),
         "translation.claim": _("Translation marked"),

@@ -21,7 +21,7 @@ from content_api.content.listing import entry_title
 from content_api.content.models import Entry, Revision
 from content_api.content.types import content_types
 from content_api.database import engine, read_session, session, utc_now
-from content_api.devices.models import Device, Venue
+from content_api.devices.models import Device, DeviceGroup, Venue
 from content_api.messages import gettext as _
 from content_api.problems import Conflict, NotFound, Refused
 from content_api.settings import current_settings
@@ -429,13 +429,13 @@ def _names_of(rows: list[AuditRecord]) -> Names:
         .join(Revision, (Entry.id == Revision.entry_id) & (Entry.head_rev == Revision.rev))
         .where(Entry.id.in_(entries))
     )
-    devices, venues = (
+    devices, venues, groups = (
         session().execute(
             select(model.id, model.name).where(
                 model.id.in_({row.subject_id for row in rows if row.subject_type == kind})
             )
         )
-        for kind, model in (("device", Device), ("venue", Venue))
+        for kind, model in (("device", Device), ("venue", Venue), ("group", DeviceGroup))
     )
     return Names(
         {user_id: shown or name for user_id, shown, name in named},
@@ -445,6 +445,7 @@ def _names_of(rows: list[AuditRecord]) -> Names:
         },
         {row.id: row.name for row in devices},
         {row.id: row.name for row in venues},
+        {row.id: row.name for row in groups},
     )
 
 
