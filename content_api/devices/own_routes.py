@@ -52,16 +52,12 @@ class OwnDevice(MethodView):
         )
 
 
-_HEARTBEAT = schemas.HeartbeatSchema()
-
-
 @own_device.route("/heartbeats")
 class OwnHeartbeats(MethodView):
     """Reports of the device that calls."""
 
     @own_device.requires("device.self")
-    # One for all requests: a schema made anew costs more than what it then checks.
-    @own_device.arguments(_HEARTBEAT)
+    @own_device.arguments(schemas.HEARTBEAT)
     @own_device.response(202, schemas.HeartbeatAnswerSchema)
     def post(self, body: dict[str, Any]) -> Any:
         """Report how it stands, and learn what it is to do."""

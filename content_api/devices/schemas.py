@@ -451,6 +451,10 @@ class HeartbeatSchema(_ReportSchema):
     faults = fields.List(fields.Nested(FaultSchema), validate=validate.Length(max=FAULTS))
 
 
+HEARTBEAT = HeartbeatSchema()
+"""One for all requests: a schema made anew costs more than what it then checks."""
+
+
 class TaskSchema(AnswerSchema):
     """An order as a device is told it."""
 

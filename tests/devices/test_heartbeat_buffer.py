@@ -257,3 +257,38 @@ def test_the_short_answer_to_a_poll_is_the_one_the_app_gives(
     assert old.status_code == 200
     wrong = {"Authorization": "Bearer lmd_" + "x" * 43, "If-None-Match": '"a1"'}
     assert client.get("/api/v1/device", headers=wrong).status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("change", "status"),
+    [
+        ({}, 202),
+        ({"data": b"{"}, 400),
+        ({"data": b'{"at": "x", "at": "y"}'}, 400),
+        ({"json": {"client": "0.1.0"}}, 422),
+        ({"data": b"x", "content_type": "text/plain"}, 415),
+        ({"headers": {"Authorization": "Bearer lmd_" + "x" * 43}}, 401),
+    ],
+)
+def test_the_short_answer_to_a_report_is_the_one_the_app_gives(
+    app: Flask, client: FlaskClient, change: dict[str, object], status: int
+) -> None:
+    device = {**enrolled_device(app), "X-Request-ID": "mine"}
+    buffer = app.extensions["lampisterie_heartbeats"]
+    sent: dict[str, object] = {"json": report(14), "headers": device}
+    if "data" in change:
+        sent = {"headers": device, "content_type": "application/json"}
+    sent |= change
+    answers = []
+    for running in (True, False):
+        if running:
+            buffer.start()
+        answer = client.post("/api/v1/device/heartbeats", **sent)
+        answers.append((answer.status_code, answer.get_json(), dict(answer.headers)))
+        buffer.stop()
+    assert answers[0][0] == status
+    if "X-Request-ID" in sent["headers"]:  # type: ignore[operator]
+        assert answers[0] == answers[1]
+    with app.extensions["lampisterie_engine"].connect() as connection:
+        kept = connection.execute(select(Device.active_release)).scalar_one()
+    assert kept == (14 if status == 202 else None)
