@@ -15,6 +15,7 @@ from kiosk_client.pin import save_pin
 from kiosk_client.technician.sticks import Mount
 from tests.conftest import missing
 from tests.kiosk.conftest import Kiosk
+from tests.kiosk.playable import MANIFEST_LANGUAGES, playable
 from tests.kiosk.simulator import Origin
 from tests.kiosk.technician_screen import Screen, serving
 from tests.kiosk.test_technician import a_stick
@@ -124,6 +125,20 @@ def test_the_door_opens_to_a_keyboard_too_and_escape_leaves(screen: Screen, page
     page.wait_for_selector(".pin")
     page.keyboard.press("Escape")
     page.wait_for_url(f"{screen.url}/")
+
+
+def test_the_player_has_the_door_too_and_keeps_the_browser_s_own_keys(
+    screen: Screen, page: Page, origin: Origin, kiosk: Kiosk, tmp_path: Path
+) -> None:
+    origin.publish(playable(tmp_path / "release"), languages=MANIFEST_LANGUAGES)
+    kiosk.sync()
+    page.goto(screen.url)
+    page.wait_for_selector(".page--attract h1")
+    for key, kept in (("F12", True), ("a", False)):
+        event = f"new KeyboardEvent('keydown', {{code: '{key}', cancelable: true, bubbles: true}})"
+        assert page.evaluate(f"!document.body.dispatchEvent({event})") is kept
+    page.keyboard.press("Control+Alt+t")
+    page.wait_for_url("**/technician/?lang=ja")
 
 
 def test_a_person_with_a_keyboard_alone_updates_the_screen(
