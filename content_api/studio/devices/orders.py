@@ -60,9 +60,9 @@ def orders_part(device_id: str) -> Response:
 def give_order(device_id: str) -> Response:
     """Ask one device to do something."""
     service.get_device(session(), device_id)
-    back = f"/studio/devices/{device_id}/#orders"
+    back, kind = f"/studio/devices/{device_id}/#orders", _kind()
     try:
-        orders.give_order(session(), current_actor(), _kind(), device=device_id)
+        orders.give_order(session(), current_actor(), kind, device=device_id)
     except Refused:
         return redirect_to(back, _("No order reaches this device: enrol it first."), "warn")
     return redirect_to(back, _("Asked. The device does it when it next calls."))
