@@ -137,4 +137,5 @@ def changed(session: Session, device_ids: Iterable[str] | None = None) -> None:
     def forget(_session: Session) -> None:
         _known.forget(gone)
 
-    event.listen(session, "after_commit", forget, once=True)
+    # Not once: the end of a savepoint counts as a commit too, and comes before it.
+    event.listen(session, "after_commit", forget)
