@@ -36,7 +36,7 @@ from kiosk_client.reports import queue_heartbeat
 from kiosk_client.scrub import Background
 from kiosk_client.server import Application, Kiosk
 from kiosk_client.shell import Shell
-from kiosk_client.shell.notify import Notifier
+from kiosk_client.shell.notify import Notifier, answers
 from kiosk_client.shell.shell import Hours, Sight
 from kiosk_client.watcher import Progress
 
@@ -470,7 +470,7 @@ def serve(
 
     if agent is not None:
         agent.attach(screen, restart)
-    notifier = Notifier(lambda: _is_alive(screen, agent))
+    notifier = Notifier(lambda: _is_alive(screen, agent) and answers(address))
     with ExitStack() as stack:
         stack.callback(server.close)
         stack.enter_context(_until_told())
@@ -502,7 +502,7 @@ def _technician(data: DataDir, find_shell: Callable[[], Shell | None]) -> Applic
 
 
 def _is_alive(screen: Screen, agent: Agent | None) -> bool:
-    """Whether every thread that must run does; a request is not needed to know that."""
+    """Whether every thread that must run does."""
     parts = [screen.activator.alive, agent is None or agent.alive]
     return all(parts) and (screen.shell is None or screen.shell.alive)
 

@@ -89,8 +89,8 @@ def browser_arguments(
 def screen_platform(environment: Mapping[str, str]) -> str | None:
     """What to draw the screen through: `x11` where there is any, else `wayland`, else None.
 
-    Compositors such as cage offer both. Chromium 156 ends at once on the Wayland
-    side of cage 0.1.4, which lacks a protocol it takes for granted.
+    Compositors such as cage offer both, and Chromium 156 ends at once on the
+    Wayland side of cage 0.1.4.
     """
     if environment.get("DISPLAY"):
         return "x11"

@@ -6,11 +6,16 @@ The protocol of sd_notify(3): lines in one datagram to the socket that
 
 from __future__ import annotations
 
+import http.client
 import logging
 import os
 import socket
 import threading
 from collections.abc import Callable, Mapping
+from urllib.parse import urlsplit
+
+ANSWER_SECONDS = 10.0
+"""A server that serves answers itself within this, however busy."""
 
 log = logging.getLogger("kiosk_client.shell.notify")
 
@@ -43,6 +48,23 @@ def watchdog_seconds(environment: Mapping[str, str] = os.environ) -> float | Non
     except ValueError:
         return None
     return found if found > 0 else None
+
+
+def answers(address: str, *, seconds: float = ANSWER_SECONDS) -> bool:
+    """Whether the screen's own server at `address` answers a request that costs it nothing.
+
+    Its threads may all run and yet wait for each other: only an answer proves that it serves.
+    """
+    parts = urlsplit(address)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=seconds)
+    try:
+        connection.request("HEAD", "/default_page.css")
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException) as error:
+        log.error("the screen's own server does not answer: %s", error)
+        return False
+    finally:
+        connection.close()
 
 
 class Notifier:

@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from kiosk_client.shell.notify import Notifier, notify, watchdog_seconds
+from kiosk_client.shell.notify import Notifier, answers, notify, watchdog_seconds
+from tests.kiosk.conftest import Kiosk
+from tests.kiosk.technician_screen import serving
 
 
 @pytest.fixture
@@ -69,3 +71,15 @@ def test_signs_of_life_end_when_a_part_has_stopped(systemd: socket.socket) -> No
         systemd.recv(100)
     notifier.stop()
     assert systemd.recv(100) == b"STOPPING=1"
+
+
+def test_a_server_that_takes_connections_and_says_nothing_does_not_serve() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"http://127.0.0.1:{silent.getsockname()[1]}/"
+        assert answers(address, seconds=0.2) is False
+    assert answers(address, seconds=0.2) is False
+
+
+def test_a_screen_that_serves_answers_itself(kiosk: Kiosk) -> None:
+    with serving(kiosk) as screen:
+        assert answers(f"{screen.url}/") is True
