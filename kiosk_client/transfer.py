@@ -222,7 +222,7 @@ def _fetch_range(
     encoding = response.headers.get("Content-Encoding", "identity").lower()
     parts = wire.chunks(response, url, size=entry.size)
     first = True
-    with contextlib.closing(parts):
+    with contextlib.closing(response), contextlib.closing(parts):
         for chunk in decoded(parts, encoding, entry.size - at, url):
             if stop.is_set():
                 return

@@ -229,7 +229,8 @@ def _receive(wire: Wire, url: str, place: Path, size: int) -> None:
         response.close()
         raise OriginTrouble(f"expected the target, got status {response.status}")
     encoding = response.headers.get("Content-Encoding", "identity").lower()
-    with contextlib.closing(wire.chunks(response, url)) as parts, place.open("wb") as file:
+    parts = wire.chunks(response, url)
+    with contextlib.closing(response), contextlib.closing(parts), place.open("wb") as file:
         for part in decoded(parts, encoding, size, url):
             file.write(part)
         file.flush()

@@ -377,7 +377,9 @@ class Wire:
                     method, url, headers={"Accept-Encoding": "gzip", **(headers or {})}, body=body
                 )
                 encoding = response.headers.get("Content-Encoding", "identity").lower()
-                with contextlib.closing(self.chunks(response, url)) as parts:
+                parts = self.chunks(response, url)
+                # The answer too: an encoding nobody asked for ends this before its first chunk.
+                with contextlib.closing(response), contextlib.closing(parts):
                     raw = b"".join(decoded(parts, encoding, limit, url))
             except (NoNetwork, DamagedTransfer):
                 if attempt >= wanted:

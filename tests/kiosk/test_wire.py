@@ -134,6 +134,15 @@ def test_a_connection_at_rest_that_the_server_closed_costs_nothing() -> None:
     assert script.connections == 2
 
 
+def test_an_answer_in_an_encoding_nobody_asked_for_is_refused_and_hung_up_on() -> None:
+    script = Scripted(
+        b"HTTP/1.1 200 OK\r\nContent-Encoding: br\r\nContent-Length: 2\r\n\r\nxx", PLAIN
+    )
+    with pytest.raises(DamagedTransfer, match="plain or gzip, got br"):
+        ask(script)
+    assert script.answers == [PLAIN]
+
+
 def test_a_post_is_not_sent_twice() -> None:
     script = Scripted(PLAIN, None, PLAIN)
     with listening(script) as port:
