@@ -3,4 +3,5 @@
 ADDRESSES = [
     "/studio/venues/{venue}/hours",
     "/studio/devices/{device}/programme",
+    "/studio/groups/{group}/programme",
 ]
