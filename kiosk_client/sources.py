@@ -64,13 +64,15 @@ Discovery = Callable[[str, str], Sequence[str]]
 class Source:
     """A place that may have what is missing: an address ending in a slash, or a folder.
 
-    That an `optional` one is not there is no trouble to speak of.
+    That an `optional` one is not there is no trouble to speak of. One that is
+    `down` is not asked; it says again what it said.
     """
 
     kind: str
     url: str = ""
     folder: Path | None = None
     optional: bool = False
+    down: KioskError | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +109,7 @@ class Reach:
     @property
     def origin(self) -> Source:
         """The repository this device was enrolled at."""
-        return Source("origin", self.device.repository_url)
+        return Source("origin", self.device.repository_url, down=self.down)
 
     @property
     def sticks(self) -> tuple[Source, ...]:
@@ -144,9 +146,8 @@ class Reach:
         ]
 
     def ordered(self, *, search: bool = False) -> tuple[Source, ...]:
-        """All of them as blobs are asked for: nearest first, the origin last unless it is down."""
-        origin = () if self.down is not None else (self.origin,)
-        return (*self.sticks, *self.relays(search=search), *self.mirrors, *origin)
+        """All of them as blobs are asked for: nearest first, the origin last."""
+        return (*self.sticks, *self.relays(search=search), *self.mirrors, self.origin)
 
     def for_bytes(self, size: int) -> tuple[Source, ...]:
         """`ordered`, with a search for neighbours where `size` bytes make it worth a second."""
@@ -224,7 +225,9 @@ def fetch_from(
             counter = _Counter(progress)
             said: KioskError | None = None
             try:
-                if source.folder is not None:
+                if source.down is not None:
+                    said = source.down
+                elif source.folder is not None:
                     said = _from_stick(source.folder, store, left, counter)
                     lacking = None if source.optional else said
                 elif source.kind == "origin":
@@ -364,6 +367,9 @@ def fetch_document(
     near = _near_wire(wire)
     try:
         for source in sources:
+            if source.down is not None:
+                first = first or source.down
+                continue
             try:
                 if source.folder is not None:
                     raw = _read_stick(source.folder, path, limit)

@@ -194,11 +194,18 @@ class TestServing:
             (b'{"sha256":["../device.json"]}', 400),
             (json.dumps({"sha256": ["ab" * 32] * 10_001}).encode(), 400),
             (b"[" * 100_000, 400),
-            (b" " * (LARGEST_QUESTION + 1), 413),
         ],
     )
     def test_questions_are_bounded(self, base: str, body: bytes, status: int) -> None:
         assert ask(base + "have", method="POST", body=body)[0] == status
+
+    def test_a_question_that_is_too_long_is_not_even_read(self, relay: RelayServer) -> None:
+        with socket.create_connection(("127.0.0.1", relay.port)) as raw:
+            length = LARGEST_QUESTION + 1
+            head = f"POST /repository/have HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\n\r\n"
+            raw.sendall(head.encode())
+            raw.settimeout(10)
+            assert raw.recv(1000).split(b" ", 2)[1] == b"413"
 
     @pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "POST", "OPTIONS"])
     def test_nothing_can_be_written(
@@ -284,6 +291,41 @@ class TestFromTheKioskNextToIt:
         blob = second.blob("media/film/720.mp4")
         blob.unlink()
         assert second.sync().outcome == "repaired"
+        assert blob.exists()
+
+    def test_a_neighbour_that_lacks_a_file_is_no_origin_that_fails(
+        self, kiosk: Kiosk, second: Kiosk, origin: Origin, base: str
+    ) -> None:
+        origin.publish(files())
+        second.sync()
+        origin.publish(files(edition=2))
+        kiosk.sync()
+        kiosk.blob("media/film/720.mp4").unlink()
+        settings(second, relays=[base])
+        cut(origin)
+        before = second.snapshot()
+        with pytest.raises(NoNetwork):
+            second.sync()
+        after = second.snapshot()
+        assert {name: after[name] for name in before} == before
+        # What came already is not fetched again.
+        origin.attacks.clear()
+        assert list(second.sync().sources) == ["origin"]
+        assert second.release == 2
+
+    def test_a_neighbour_of_yesterday_still_mends_a_hole(
+        self, kiosk: Kiosk, second: Kiosk, origin: Origin, base: str
+    ) -> None:
+        origin.publish(files())
+        kiosk.sync()
+        origin.refresh()
+        second.sync()
+        settings(second, relays=[base])
+        cut(origin)
+        blob = second.blob("media/film/720.mp4")
+        blob.unlink()
+        with pytest.raises(NoNetwork):
+            second.sync()
         assert blob.exists()
 
     def test_the_servers_list_and_a_typed_address_do_without_multicast(
