@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -168,9 +168,9 @@ def sync(
     from before plays on. `discovery` finds kiosks in the same network, which may
     have what is missing. With a `stick` metadata comes from there alone, and an
     older one changes nothing but fills holes. `confirmed` is the version of the
-    assignment that the server last told, in answer to a heartbeat. `trigger` is `poll`, `order`,
-    `person` or `stick`; what was given back once is taken again by a person's or
-    an order's word alone.
+    assignment that the server last told, in answer to a heartbeat. `trigger` is
+    `poll`, `order`, `person` or `stick`; what was given back once is taken again by
+    a person's or an order's word alone.
 
     Raises:
         KioskError: with the code of what went wrong.
@@ -223,6 +223,83 @@ def _sync(
     began = time.monotonic()
     device = load_device(data)
     store = Store(data.root)
+    assignment, down, accepted = _ask(data, wire, device, stick, now, confirmed)
+    reach = Reach(data, device, assignment, discovery, stick, down)
+    insists = trigger in ("person", "order")
+    fetcher = _Fetching(wire, reach, store, watcher, reserve, workers, now, insists)
+    healed = fetcher.heal_from_stick()
+    judged = trust.reference_time(now(), accepted.floor)
+    held = read_slots(data)
+    plays = main_slot(held)
+    at_once = plays is None or (activate and not is_served(data))
+    wanted = wanted_slots(assignment, accepted.floor)
+    brought = _Brought()
+    try:
+        published = _refresh(data, wire, reach, accepted, judged.at, now())
+    except Cancelled:
+        raise
+    except NothingNewer:
+        if plays is None:
+            raise
+    except KioskError as error:
+        alone_here = isinstance(error, NoNetwork) and len(reach.ordered()) < 2
+        if stick is not None or alone_here:
+            # What there is has been tried; more would only take longer.
+            raise
+        # Refusing what is new is no reason to leave what plays in holes.
+        _repair(data, fetcher, held.values())
+        raise
+    else:
+        brought = _bring(data, fetcher, assignment, published, wanted, held, at_once=at_once)
+    if not is_served(data):
+        # Else whoever serves the screen does that, once nobody is looking at it.
+        keep_slots(data, (want.slot for want in wanted))
+    _collect(data, store, brought.offered, fetcher.asked)
+    first = wanted[0].slot
+    if first in brought.troubles:
+        raise brought.troubles[first]
+    taken = list(brought.taken.values())
+    unmoved = not any(one.changed or one.fetched for one in taken)
+    if unmoved and reach.down is not None and reach.answered == "relay":
+        # A neighbour had nothing newer; whether anything is, only the origin knows.
+        raise reach.down
+    main = brought.taken.get(first)
+    chosen = main.chosen if main else plays.current if plays else None
+    if chosen is None:
+        raise NothingNewer("expected something to play, got nothing")
+    fetched = [*healed, *(entry for one in taken for entry in one.fetched)]
+    trouble = next(iter(brought.troubles.items()), None)
+    return SyncResult(
+        outcome=_outcome([one.state for one in taken], repaired=bool(fetched)),
+        package=chosen.package,
+        channel=chosen.channel,
+        release=chosen.release,
+        fetched_files=len(fetched),
+        fetched_bytes=sum(entry.size for entry in fetched),
+        requests=wire.requests,
+        received_bytes=wire.received,
+        seconds=time.monotonic() - began,
+        clock_trusted=judged.clock_trusted,
+        sources=fetcher.counted,
+        message=f"{trouble[0]}: {trouble[1]}" if trouble else main.message if main else None,
+        trouble=trouble[1] if trouble else None,
+    )
+
+
+def _ask(
+    data: DataDir,
+    wire: Wire,
+    device: Device,
+    stick: GivenStick | None,
+    now: Callable[[], datetime],
+    confirmed: int | None,
+) -> tuple[Assignment, KioskError | None, trust.Accepted]:
+    """What is assigned, why the origin need not be asked (if so), and the time floor, raised.
+
+    Raises:
+        NothingAssigned: there is nothing to fetch.
+        Others: as `_assignment`.
+    """
     accepted = trust.raise_floor(trust.load_accepted(data.trust), now=now())
     if stick is None:
         assignment, server_time, down = _assignment(data, wire, device, confirmed)
@@ -245,91 +322,57 @@ def _sync(
         raise NothingAssigned(
             "expected a package assigned to this device, got none: assign one on the server"
         )
-    reach = Reach(data, device, assignment, discovery, stick, down)
-    insists = trigger in ("person", "order")
-    fetcher = _Fetching(wire, reach, store, watcher, reserve, workers, now, insists)
-    healed = fetcher.heal_from_stick()
-    judged = trust.reference_time(now(), accepted.floor)
-    held = read_slots(data)
-    plays = main_slot(held)
-    published: _Published | None = None
-    try:
-        published = _refresh(data, wire, reach, accepted, judged.at, now())
-    except Cancelled:
-        raise
-    except NothingNewer:
-        if plays is None:
-            raise
-    except KioskError as error:
-        alone_here = isinstance(error, NoNetwork) and len(reach.ordered()) < 2
-        if stick is not None or alone_here:
-            # What there is has been tried; more would only take longer.
-            raise
-        # Refusing what is new is no reason to leave what plays in holes.
-        _repair(data, fetcher, held.values())
-        raise
-    at_once = not any(slot.current for slot in held.values()) or (activate and not is_served(data))
-    retake = trigger in ("person", "order")
-    wanted = wanted_slots(assignment, accepted.floor)
-    taken: dict[str, _Taken] = {}
-    offered: set[str] = set()
-    troubles: dict[str, KioskError] = {}
+    return assignment, down, accepted
+
+
+@dataclass(frozen=True, slots=True)
+class _Brought:
+    """What became of the slots: manifests offered (SHA-256), what was taken, what failed."""
+
+    offered: set[str] = field(default_factory=set)
+    taken: dict[str, _Taken] = field(default_factory=dict)
+    troubles: dict[str, KioskError] = field(default_factory=dict)
+
+
+def _bring(
+    data: DataDir,
+    fetcher: _Fetching,
+    assignment: Assignment,
+    published: _Published,
+    wanted: Sequence[Wanted],
+    held: Mapping[str, Slot],
+    *,
+    at_once: bool,
+) -> _Brought:
+    """Bring each wanted slot along, the main one first; what fails for one keeps no other."""
+    reach = fetcher.reach
+    brought = _Brought()
     for want in wanted:
-        if published is None:
-            break
+        slot = held.get(want.slot)
         main = want is wanted[0]
         try:
-            offer = _offer(data, wire, reach, published, want)
-            offered.add(offer.sha256)
-            coming = _choose(offer, want, assignment, device, now())
+            offer = _offer(data, fetcher.wire, reach, published, want)
+            brought.offered.add(offer.sha256)
+            chosen = _choose(offer, want, assignment, reach.device, fetcher.now())
             if main:
-                _note_known(data, coming)
-            slot = held.get(want.slot)
+                _note_known(data, chosen)
             general = assignment.release_limit if main else None
             limit = assignment.release_limits.get(want.slot, general)
-            why_not = _refusal(slot, coming, limit, retake=retake)
-            taken[want.slot] = _take(
-                data, fetcher, slot, coming, offer.manifest, why_not, main=main, at_once=at_once
+            why_not = _refusal(slot, chosen, limit, retake=fetcher.insists)
+            manifest = offer.manifest
+            if why_not is not None and slot is not None:
+                chosen, manifest = _stay(data, slot, want, chosen, manifest)
+            brought.taken[want.slot] = _take(
+                data, fetcher, slot, chosen, manifest, why_not, main=main, at_once=at_once
             )
         except Cancelled:
             raise
         except KioskError as error:
-            troubles[want.slot] = error
-            _repair(data, fetcher, [held[want.slot]] if want.slot in held else ())
+            brought.troubles[want.slot] = error
+            _repair(data, fetcher, [slot] if slot else ())
             if isinstance(error, DiskFailing | NoNetwork) and len(reach.ordered()) < 2:
                 break
-    if not is_served(data):
-        # Else whoever serves the screen does that, once nobody is looking at it.
-        keep_slots(data, (want.slot for want in wanted))
-    _collect(data, store, offered, fetcher.asked)
-    first = wanted[0].slot
-    if first in troubles:
-        raise troubles[first]
-    idle = not any(one.changed or one.fetched for one in taken.values())
-    if idle and reach.down is not None and reach.answered == "relay":
-        # A neighbour had nothing newer; whether anything is, only the origin knows.
-        raise reach.down
-    trouble = next(iter(troubles.items()), None)
-    fetched = [*healed, *(entry for one in taken.values() for entry in one.fetched)]
-    chosen = taken[first].chosen if first in taken else plays.current if plays else None
-    if chosen is None:
-        raise NothingNewer("expected something to play, got nothing")
-    message = taken[first].message if first in taken else None
-    return SyncResult(
-        outcome=_outcome([one.state for one in taken.values()], repaired=bool(fetched)),
-        package=chosen.package,
-        channel=chosen.channel,
-        release=chosen.release,
-        fetched_files=len(fetched),
-        fetched_bytes=sum(entry.size for entry in fetched),
-        requests=wire.requests,
-        received_bytes=wire.received,
-        seconds=time.monotonic() - began,
-        clock_trusted=judged.clock_trusted,
-        sources=fetcher.counted,
-        message=f"{trouble[0]}: {trouble[1]}" if trouble else message,
-        trouble=trouble[1] if trouble else None,
-    )
+    return brought
 
 
 @dataclass(frozen=True, slots=True)
@@ -383,18 +426,17 @@ def _take(
     main: bool,
     at_once: bool,
 ) -> _Taken:
-    """Make the chosen set complete and let it play or wait; or look after what plays."""
-    if why_not is not None and slot is not None and slot.current is not None:
-        withdraw(data, slot.key)
-        loaded = load_set(data, slot.current)
-        files = loaded.files if loaded else ()
-        with fetcher.wire.at_any_hour():
-            fetched = fetcher.complete(files)
-        state = "repaired" if fetched else "unchanged"
-        return _Taken(slot.current, fetched, state, why_not)
+    """Make the chosen set complete and let it play or wait.
+
+    `why_not` is why it is none of the newest release; it then is what plays,
+    perhaps in other languages, and needs no hour of its own.
+    """
     files = needed_files(manifest, chosen.profile, chosen.languages)
+    plays = slot is not None and chosen.same_content(slot.current)
     try:
-        fetched = fetcher.complete(files, coming=chosen)
+        # What plays must not stay in holes until the night.
+        with fetcher.wire.at_any_hour() if plays else nullcontext():
+            fetched = fetcher.complete(files, coming=chosen)
     except WaitingForWindow as error:
         _repair(data, fetcher, [slot] if slot else ())
         playing = slot.current if slot and slot.current else chosen
@@ -407,7 +449,20 @@ def _take(
         _repair(data, fetcher, [slot] if slot else ())
     else:
         state = "repaired" if fetched else "unchanged"
-    return _Taken(chosen, fetched, state)
+    return _Taken(chosen, fetched, state, why_not)
+
+
+def _stay(
+    data: DataDir, slot: Slot, want: Wanted, chosen: ActiveSet, manifest: Manifest
+) -> tuple[ActiveSet, Manifest]:
+    """The release that plays, for the profile and languages wanted now, in place of `chosen`."""
+    withdraw(data, slot.key)
+    playing = load_manifest(data, slot.current.manifest) if slot.current else None
+    if slot.current is None or playing is None:
+        raise StoreDamaged("expected the playing set's manifest, got none")
+    languages = held_languages(playing, want.languages)
+    kept = replace(chosen, manifest=slot.current.manifest, release=playing.release)
+    return replace(kept, languages=languages), playing
 
 
 def _assignment(

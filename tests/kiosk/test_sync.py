@@ -582,6 +582,21 @@ def test_a_release_above_the_rollouts_limit_is_left(kiosk: Kiosk, origin: Origin
     assert kiosk.sync().outcome == "activated"
 
 
+def test_a_device_below_the_rollouts_limit_still_follows_its_languages(
+    kiosk: Kiosk, origin: Origin
+) -> None:
+    assert origin.assignment is not None
+    origin.publish()
+    kiosk.sync()
+    origin.publish(harbour(edition=2))
+    origin.assignment.update(release_limit=1, languages=["ja", "en", "fr"], version=2)
+    result = kiosk.sync()
+    assert (result.outcome, result.release, result.fetched_files) == ("activated", 1, 1)
+    active = read_active(kiosk.data)
+    assert active is not None
+    assert (active.current.release, active.current.languages) == (1, ("fr", "en", "ja"))
+
+
 def test_a_rollout_that_is_held_takes_back_what_still_waited(kiosk: Kiosk, origin: Origin) -> None:
     assert origin.assignment is not None
     origin.publish()
@@ -631,7 +646,8 @@ def test_a_second_package_that_broke_off_is_not_fetched_again_from_the_start(
     origin.publish(harbour(edition=2))
     lost = sha256_hex(files["media/b.webp"].raw)
     origin.attack(lost, "status", argument=404)
-    assert kiosk.sync().trouble is not None
+    # One after the other, the small one first.
+    assert kiosk.sync(workers=1).trouble is not None
     origin.attacks.clear()
     origin.forget_hits()
     assert kiosk.sync().trouble is None
