@@ -43,7 +43,7 @@ from package_format.layout import BLOCK_SIZE
 from tests.kiosk.conftest import Kiosk
 from tests.kiosk.simulator import Content, Hit, Origin, harbour, noise
 from tests.kiosk.volumes import volume
-from tests.torture.kiosk_kill import check_whole, fetched_again, proven
+from tests.torture.kiosk_kill import check_whole, count_anew, fetched_again, proven
 
 MAIN = "harbour/live"
 
@@ -414,7 +414,7 @@ def disturb(bench: Bench, scenario: Scenario, kind: Kind, at: int, tally: Tally)
         assert found is not None, where
         now = found
     before = proven(bench.data)
-    bench.origin.forget_hits()
+    count_anew(bench.origin)
     scenario.settle(bench)
     after = check_whole(bench.data, allowed)
     assert after is not None, where
@@ -485,7 +485,7 @@ def fill_up(kind: str, *, rounds: int, seed: int = 1) -> Tally:
             playing = read_active(made.data)
             assert playing is not None
             # Two sets lie there, and a third is needed: old blobs go as in life.
-            left = chance.randrange(4096, sum(sizes.values()) + 200_000)
+            left = chance.randrange(4096, sum(sizes.values()) * 3 // 2)
             log = folder / "log"
             _fill(log, folder, left)
             error: KioskError | None = None
@@ -500,7 +500,7 @@ def fill_up(kind: str, *, rounds: int, seed: int = 1) -> Tally:
             now = check_whole(made.data, {playing.current.release, made.release})
             log.unlink()
             before = proven(made.data)
-            made.origin.forget_hits()
+            count_anew(made.origin)
             made.kiosk.sync()
             assert check_whole(made.data, {made.release}) == made.release, where
             again = fetched_again(before, sizes, made.origin.hits)

@@ -116,6 +116,14 @@ def proven(data: DataDir) -> dict[str, int]:
     return found
 
 
+def count_anew(origin: Origin) -> None:
+    """Forget the requests so far, also those whose answer still runs into a dead connection."""
+    deadline = time.monotonic() + 20.0
+    while origin.busy and time.monotonic() < deadline:
+        time.sleep(0.002)
+    origin.forget_hits()
+
+
 def fetched_again(before: dict[str, int], sizes: dict[str, int], hits: list[Hit]) -> int:
     """Bytes sent for blobs beyond what was missing of them."""
     again = 0
@@ -422,7 +430,7 @@ def _wait_some(longest: float) -> Callable[[Grounds, Child], None]:
 
 def _finish_sync(grounds: Grounds, sizes: dict[str, int]) -> int:
     before = proven(grounds.data)
-    grounds.origin.forget_hits()
+    count_anew(grounds.origin)
     grounds.run("sync")
     return fetched_again(before, sizes, grounds.origin.hits)
 
@@ -430,7 +438,7 @@ def _finish_sync(grounds: Grounds, sizes: dict[str, int]) -> int:
 def _finish_scrub(grounds: Grounds, sizes: dict[str, int]) -> int:
     """The round ends, the damaged block comes again, and no other."""
     grounds.run("scrub")
-    grounds.origin.forget_hits()
+    count_anew(grounds.origin)
     grounds.run("sync")
     (grounds.data.root / "scrub.json").unlink(missing_ok=True)
     sent = sum(hit.sent for hit in grounds.origin.asked("/blobs/"))
