@@ -69,6 +69,8 @@ ENTRIES = 100
 CONNECTIONS = 16
 CLIENTS = 2
 SAVE_EVERY = 0.1
+LEAST_SAVES = 5
+"""Saves of a run so short that its devices were done before the editor began."""
 
 TARGET_POLLS = {1: 500, 4: 1500}
 TARGET_SAVE_MS = 200
@@ -132,6 +134,8 @@ def measure(label: str, settings: Settings, workers: int, options: argparse.Name
     with serving(settings, workers) as (port, server):
         context = multiprocessing.get_context("spawn")
         with context.Pool(options.clients + 1) as pool:
+            flag = settings.data_dir / "clients-done"
+            editor = pool.apply_async(save_entries, (port, fleet.editor, str(flag)))
             until = time.time() + options.seconds + 5
             before = processor_time(server)
             shares = [fleet.tokens[start :: options.clients] for start in range(options.clients)]
@@ -141,8 +145,6 @@ def measure(label: str, settings: Settings, workers: int, options: argparse.Name
                 )
                 for share in shares
             ]
-            flag = settings.data_dir / "clients-done"
-            editor = pool.apply_async(save_entries, (port, fleet.editor, str(flag)))
             for client in clients:
                 polls, errors, spent = client.get()
                 run.polls += polls
@@ -380,7 +382,7 @@ def save_entries(port: int, token: str, done: str) -> tuple[list[float], Counter
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
     number = 0
-    while not Path(done).exists():
+    while number < LEAST_SAVES or not Path(done).exists():
         entry, rev = number % ENTRIES, 1 + number // ENTRIES
         value = f"Fosse {entry}, {number}"
         operation = {"op": "set", "path": "title", "scope": "fr", "value": value}
