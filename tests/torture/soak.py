@@ -10,9 +10,9 @@ published meanwhile and must be on the screen in the end. In the page time goes
 minutes; `--hours` counts the page's time.
 
 After each visit the page's heap is measured with its garbage collected, and the
-memory of all the browser's processes and of the device's own (proportional set
-size: shared pages are counted once). The heap must stay within a tenth, and the
-line of least squares through the memory must not rise.
+memory of all the browser's processes and of the device's own (what they hold
+themselves, shared memory counted once, pages of files left out). The heap must
+stay within a tenth, and the line of least squares through the memory must not rise.
 """
 
 from __future__ import annotations
@@ -258,7 +258,7 @@ def _soak(
     page.wait_for_selector(ATTRACT)
     began = time.monotonic()
     published = 1
-    while (passed := time.monotonic() - began) < seconds or _shown(url) <= RELEASES:
+    while (passed := time.monotonic() - began) < seconds or RELEASES + 1 not in soak.releases:
         assert passed < seconds + 120, f"the last release never came: {soak.releases}"
         due = 1 + min(RELEASES, int(passed / seconds * (RELEASES + 1)))
         # One after the other, each of them seen.
@@ -335,6 +335,8 @@ def _shown(url: str) -> int:
 
 
 def _measure(cdp: CDPSession, at: float, pid: int, folder: Path) -> Sample:
+    # Caches are no leak: what the browser would give up when memory runs short, it gives up here.
+    cdp.send("Memory.simulatePressureNotification", {"level": "critical"})
     cdp.send("HeapProfiler.collectGarbage")
     cdp.send("HeapProfiler.collectGarbage")
     heap = int(cdp.send("Runtime.getHeapUsage")["usedSize"])
@@ -370,13 +372,17 @@ def _processes(profile: str) -> Iterator[int]:
 
 
 def _memory(pid: int) -> int:
-    """Proportional set size of a process in bytes; 0 when it has gone."""
+    """What a process takes by itself, in bytes; 0 when it has gone.
+
+    Pages of files are left out: how much of a program counts for one process
+    depends on who else runs the same program on this machine.
+    """
     try:
         rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
     except OSError:
         return 0
-    found = re.search(r"^Pss:\s+(\d+) kB", rollup, re.MULTILINE)
-    return int(found[1]) * 1024 if found else 0
+    found = re.findall(r"^Pss_(?:Anon|Shmem):\s+(\d+) kB", rollup, re.MULTILINE)
+    return sum(int(size) for size in found) * 1024
 
 
 def main() -> None:
