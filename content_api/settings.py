@@ -101,10 +101,8 @@ def load_settings(
         max_upload=_whole(environ, "CONTENT_API_MAX_UPLOAD", 2 * 1024**3),
         max_pixels=_whole(environ, "CONTENT_API_MAX_PIXELS", 120_000_000),
         trusted_proxies=_whole(environ, "CONTENT_API_TRUSTED_PROXIES", 0),
-        **_openid(environ),
         four_eyes=_yes_no(environ, "CONTENT_API_FOUR_EYES"),
         plays_days=_whole(environ, "CONTENT_API_PLAYS_DAYS", 730),
-        **_smtp(environ),
         allow_private_hooks=_yes_no(environ, "CONTENT_API_ALLOW_PRIVATE_HOOKS"),
     )
     if not settings.database_url.startswith(("sqlite:///", "postgresql+psycopg://")):
@@ -112,7 +110,8 @@ def load_settings(
             "CONTENT_API_DATABASE: expected sqlite:///FILE or postgresql+psycopg://…, "
             f"got a URL that starts with {settings.database_url.split(':', 1)[0]!r}"
         )
-    return replace(settings, **changes)
+    given: dict[str, Any] = {**_openid(environ), **_smtp(environ), **changes}
+    return replace(settings, **given)
 
 
 def prepare_data_dir(settings: Settings) -> None:
