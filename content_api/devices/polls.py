@@ -117,7 +117,7 @@ def find_known(engine: Engine, token: str) -> Known | None:
     found = _known.find(key)
     if found is None:
         seen = _known.changes
-        with engine.connect() as connection:
+        with _reader(engine).connect() as connection:
             row = connection.execute(_BY_TOKEN, {"token_hash": key}).one_or_none()
         if row is None:
             return None
@@ -126,6 +126,13 @@ def find_known(engine: Engine, token: str) -> Known | None:
     if found.revoked_at is not None:
         raise DeviceRevoked("This device was revoked: enrol it again with a new code.")
     return found
+
+
+def _reader(engine: Engine) -> Engine:
+    # One query needs no transaction around it: on PostgreSQL that is two round trips saved.
+    if engine.dialect.name == "postgresql":
+        return engine.execution_options(isolation_level="AUTOCOMMIT")
+    return engine
 
 
 def changed(session: Session, device_ids: Iterable[str] | None = None) -> None:
