@@ -194,11 +194,15 @@ def save_pin(data: DataDir, pin: str | None) -> None:
 
 @click.command()
 @click.option("--remove", is_flag=True, help="Forget this device's own PIN; the server's applies.")
+@click.option("--hash", "as_hash", is_flag=True, help="Set nothing; print what the server takes.")
 @click.pass_context
-def pin(ctx: click.Context, remove: bool) -> None:
+def pin(ctx: click.Context, remove: bool, as_hash: bool) -> None:
     """Set the PIN of the technician's page: 4 to 12 digits, asked for, never an argument."""
     from kiosk_client.config import load_device, open_data_dir
 
+    if as_hash:
+        click.echo(hash_pin(_ask_pin()))
+        return
     data = open_data_dir(ctx.obj)
     load_device(data)
     if remove:
@@ -206,9 +210,12 @@ def pin(ctx: click.Context, remove: bool) -> None:
         has = "the server's PIN applies" if kept_hash(data) else "the page opens for nobody"
         click.echo(f"The PIN was removed: {has}.")
         return
-    if sys.stdin.isatty():
-        chosen = click.prompt("New PIN", hide_input=True, confirmation_prompt="The same again")
-    else:
-        chosen = sys.stdin.readline()
-    save_pin(data, str(chosen))
+    save_pin(data, _ask_pin())
     click.echo("The PIN is set.")
+
+
+def _ask_pin() -> str:
+    if sys.stdin.isatty():
+        asked = click.prompt("New PIN", hide_input=True, confirmation_prompt="The same again")
+        return str(asked)
+    return sys.stdin.readline()

@@ -140,3 +140,10 @@ def test_the_command_takes_the_pin_from_its_input_alone(kiosk: Kiosk) -> None:
     gone = CliRunner().invoke(main, [*command, "--remove"])
     assert "opens for nobody" in gone.output
     assert kept_hash(kiosk.data) is None
+
+
+def test_a_hash_for_the_server_is_printed_and_nothing_set(kiosk: Kiosk) -> None:
+    command = ["--data-dir", str(kiosk.data.root), "pin", "--hash"]
+    done = CliRunner().invoke(main, command, input="4711\n")
+    assert pin_matches(done.output.strip(), "4711")
+    assert kept_hash(kiosk.data) is None
