@@ -134,6 +134,7 @@ def test_every_area_lists_its_pages() -> None:
         "edit",
         "entries",
         "exchange",
+        "hours",
         "media",
         "packages",
         "people",
