@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -47,13 +48,23 @@ def full_report(package: str, release: int, **more: Any) -> dict[str, Any]:
     )
 
 
-def make_fleet(session: Session, venue: str, package: str, device: str) -> int:
-    """Bring a venue's enrolled `device` to life, with others beside it; a subscription's id."""
+def make_fleet(
+    session: Session,
+    venue: str,
+    package: str,
+    device: str,
+    *,
+    said: Callable[[str], str] = lambda text: text,
+) -> int:
+    """Bring a venue's `device` to life, with others beside it; a subscription's id.
+
+    Every text that a person or a device says goes through `said`.
+    """
     now = utc_now()
     groups.create_group(
         session,
         SYSTEM,
-        {"id": "halls", "name": "Halls", "package": package, "settings": {"dim": False}},
+        {"id": "halls", "name": said("Halls"), "package": package, "settings": {"dim": False}},
     )
     for number, name in enumerate(("Quiet", "Broken", "Away")):
         made = service.create_device(
@@ -61,7 +72,7 @@ def make_fleet(session: Session, venue: str, package: str, device: str) -> int:
             SYSTEM,
             {
                 "id": f"{venue}-{name.lower()}",
-                "name": name,
+                "name": said(name),
                 "venue": venue,
                 "package": package,
                 "profile": "wall",
@@ -91,11 +102,11 @@ def make_fleet(session: Session, venue: str, package: str, device: str) -> int:
         order = orders.give_order(session, SYSTEM, kind, device=device)[0]
         if state:
             actor = service.device_actor(shown)
-            orders.acknowledge_order(session, actor, order.id, state, now, message="said so")
+            orders.acknowledge_order(session, actor, order.id, state, now, message=said("said so"))
     rows = [
         {
             **{"day": now.date(), "package": package, "release": 1, "language": "fr"},
-            **{"entry": entry, "title": entry.title(), "views": 12, "seconds": 700},
+            **{"entry": entry, "title": said(entry.title()), "views": 12, "seconds": 700},
         }
         for entry in ("fosse", "terril")
     ]
@@ -112,5 +123,5 @@ def make_fleet(session: Session, venue: str, package: str, device: str) -> int:
                 resolved_at=over,
             )
         )
-    told = {"name": "Duty", "channel": "webhook", "target": "https://hooks.example.org/a"}
+    told = {"name": said("Duty"), "channel": "webhook", "target": "https://hooks.example.org/a"}
     return alerts.create_subscription(session, SYSTEM, told).id

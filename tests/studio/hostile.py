@@ -46,7 +46,7 @@ LOOK = """() => {
   found.push(...(window.violations ?? []).map((text) => `the policy had to stop ${text}`))
   const strange = ['x-hacked', '[x-hacked]', '[onerror]', '[onload]', '[onfocus]', '[onmouseover]',
     'script:not([src])', 'iframe[srcdoc]', 'base', 'object', 'embed', 'meta[http-equiv]',
-    'form[action*="x-hacked"]', '[hx-get*="x-hacked"]', '[formaction]', '[data-module*="x-hacked"]',
+    'form[action*="x-hacked"]', '[hx-get*="x-hacked"]', '[formaction*="x-hacked"]', '[data-module*="x-hacked"]',
     'body style', 'link[href*="x-hacked"]', 'img[src*="x-hacked"]', 'main math']
   const roots = [document]
   for (const root of roots) {
@@ -56,8 +56,8 @@ LOOK = """() => {
         found.push(`${selector}: ${element.outerHTML.slice(0, 200)}`)
       }
     }
-    for (const element of root.querySelectorAll('[href], [src], [action]')) {
-      for (const name of ['href', 'src', 'action']) {
+    for (const element of root.querySelectorAll('[href], [src], [action], [formaction]')) {
+      for (const name of ['href', 'src', 'action', 'formaction']) {
         const address = (element.getAttribute(name) ?? '').replace(/[\\s\\u0000-\\u001f]/g, '')
         if (/^(javascript|vbscript|data:text)/i.test(address)) found.push(`${name}=${address}`)
       }

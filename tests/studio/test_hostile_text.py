@@ -29,6 +29,7 @@ from content_api.media.service import attach_files, encode_files
 from content_api.packages.service import save_package
 from tests.studio import hostile
 from tests.studio.conftest import MEDIA, Live, Person, Windows
+from tests.studio.fleet import make_fleet
 from tests.studio.test_every_page import every_address
 
 TYPES = load_types(MEDIA / "types")
@@ -222,6 +223,13 @@ def ada(live: Live) -> Person:
                 "languages": ["ja"],
             },
         )
+        make_fleet(
+            session,
+            "venue",
+            "hostile",
+            "device",
+            said=lambda _text: hostile.line(next(turns), 60),
+        )
     return ada
 
 
@@ -284,6 +292,8 @@ def test_every_text_stays_text_on_the_other_pages(
     places = {"asset": "picture", "package": "hostile", "language": "ja", "user": ada.user.id} | {
         "venue": "venue",
         "device": "device",
+        "group": "halls",
+        "subscription": "1",
     }
     page, asked = open_watched(live, ada, windows, address.format(**places))
     look(windows, page, asked)
@@ -304,6 +314,8 @@ def test_what_an_address_asks_stays_text(
     places = {"asset": "picture", "package": "hostile", "language": "ja", "user": ada.user.id} | {
         "venue": "venue",
         "device": "device",
+        "group": "halls",
+        "subscription": "1",
         "entry": "one-story",
     }
     page = windows.open(live, person, "/studio/sign-in" if person is None else "/studio/style")
