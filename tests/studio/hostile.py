@@ -46,7 +46,8 @@ LOOK = """() => {
   found.push(...(window.violations ?? []).map((text) => `the policy had to stop ${text}`))
   const strange = ['x-hacked', '[x-hacked]', '[onerror]', '[onload]', '[onfocus]', '[onmouseover]',
     'script:not([src])', 'iframe[srcdoc]', 'base', 'object', 'embed', 'meta[http-equiv]',
-    'form[action*="x-hacked"]', '[hx-get*="x-hacked"]', '[formaction*="x-hacked"]', '[data-module*="x-hacked"]',
+    'form[action*="x-hacked"]', '[hx-get*="x-hacked"]', '[formaction*="x-hacked"]',
+    '[data-module*="x-hacked"]',
     'body style', 'link[href*="x-hacked"]', 'img[src*="x-hacked"]', 'main math']
   const roots = [document]
   for (const root of roots) {
