@@ -34,6 +34,7 @@ from content_api.devices.rollout_rules import (
 )
 from content_api.packages.models import Release
 from content_api.problems import Conflict, NotFound, PreconditionFailed
+from package_format.layout import CHANNELS, is_slug
 
 NAMED = 20
 """Devices in trouble that the reason of a hold names."""
@@ -62,6 +63,8 @@ def list_rollouts(session: Session) -> list[Rollout]:
 
 def find_rollout(session: Session, package: str, channel: str) -> Rollout | None:
     """The policy of a package and channel, if there is one."""
+    if not is_slug(package) or channel not in CHANNELS:
+        return None
     return session.get(Rollout, (package, channel))
 
 
@@ -95,8 +98,11 @@ def set_policy(
     release that is live already is for all.
 
     Raises:
+        NotFound: there is no such channel, or it can be no package.
         PreconditionFailed: the policy is not at version `expected`.
     """
+    if not is_slug(package) or channel not in CHANNELS:
+        raise NotFound(f"There is no channel {channel[:16]!r} of a package {package[:64]!r}.")
     rollout = find_rollout(session, package, channel)
     if rollout is None:
         live = _live(session, package, channel)

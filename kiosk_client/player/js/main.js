@@ -64,8 +64,15 @@ let stage = 'start'
 let toldScreen = ''
 let idleSeconds = () => 0
 
+/** A start that is under way is not begun anew so soon: each would cut off the one before. */
+const START_PATIENCE = 5_000
+let startedAgain = -Infinity
+
 /** Start from a clean document: nothing of a visit survives. */
 function startAgain() {
+  const now = Date.now()
+  if (Math.abs(now - startedAgain) < START_PATIENCE) return
+  startedAgain = now
   forgetPreferences()
   location.replace(location.pathname)
 }
